@@ -1,0 +1,64 @@
+"""The errors a person meets, split by who must act, each with the exit code the command ends with."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's end means to a shell, systemd and Prefect."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    HOLD = 3  # blocked by the data gate: no orders today, with a reason
+    REFUSED = 4  # a limit or rule said no
+    BUSY = 5  # another process writes the store
+
+
+class PortfolioError(Exception):
+    """Something the operator can act on; the message says what, the rule, the value seen and what to do."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(PortfolioError):
+    """A command line, settings, universe or ledger file that breaks a rule."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SettingsError(UsageError):
+    """A setting that breaks a rule."""
+
+
+class UniverseError(UsageError):
+    """A universe file that breaks a rule."""
+
+
+class LedgerError(UsageError):
+    """A ledger file or entry that breaks a rule."""
+
+
+class StoreError(PortfolioError):
+    """The store cannot be used as it is: damaged, foreign, or of another schema."""
+
+
+class ModelError(PortfolioError):
+    """A model's files cannot be used as they are."""
+
+
+class SourceError(PortfolioError):
+    """A data source did not give what was asked."""
+
+
+class RuleRefusedError(PortfolioError):
+    """A plan that would break a limit."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class StoreBusyError(PortfolioError):
+    """Another process holds the writer's lock."""
+
+    exit_code = ExitCode.BUSY

@@ -1,0 +1,42 @@
+"""Findings: what a check saw, as data. Bad data is a finding, never an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date  # noqa: TC003  # pydantic and dataclass tools read the annotation at run time
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters: only an ERROR can block the day."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a check saw.
+
+    `rule` is a stable kebab-case name, `subject` the ticker, index symbol or series (or "" for the whole),
+    `value` what was seen, as text, `message` a sentence with the rule and what to do.
+    """
+
+    severity: Severity
+    rule: str
+    subject: str
+    message: str
+    session: date | None = None
+    value: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Plain values for JSON and the store."""
+        return {
+            "severity": str(self.severity),
+            "rule": self.rule,
+            "subject": self.subject,
+            "session": self.session.isoformat() if self.session else None,
+            "value": self.value,
+            "message": self.message,
+        }
