@@ -1,0 +1,314 @@
+"""Settings: the only reader of environment, credentials and settings files.
+
+Comes in, highest first: command line, environment, systemd credentials, `.env`, `portfolio.toml`, defaults.
+Goes out: one frozen record, checked once at the start. Never: a secret's value in a message or a listing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as SourceParsingError,
+)
+
+from portfolio.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV_FILE = ".env"
+TOML_FILE = "portfolio.toml"
+OWN_PREFIX = "PORTFOLIO_"
+
+Source = Literal["sample", "live"]
+FeatureName = Literal["return_log_1d", "log_vol_21d", "vix", "slope", "baa10y"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+WeightTable = dict[str, Fraction]
+FredKey = Annotated[SecretStr, Field(min_length=1)]
+
+# The strategy's tables and the evidence for them: docs/decisions/0004. The slack under the limits is on purpose.
+LINES = ("WPEA.PA", "PE500.PA", "PUST.PA", "PAEEM.PA", "LQQ.PA", "CL2.PA", "CASH")
+CALM = dict(zip(LINES, (0.28, 0.20, 0.12, 0.04, 0.11, 0.11, 0.14), strict=True))
+NEUTRAL = dict(zip(LINES, (0.34, 0.20, 0.10, 0.06, 0.05, 0.05, 0.20), strict=True))
+STRESSED = dict(zip(LINES, (0.28, 0.12, 0.0, 0.0, 0.0, 0.0, 0.60), strict=True))
+
+
+def _key(name: str, default: Any, description: str, **rules: Any) -> Any:  # noqa: ANN401  # pydantic's Field is typed so
+    return Field(default, alias=name, description=description, **rules)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; the alias is the name a person writes."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        toml_file=TOML_FILE,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=False,
+        hide_input_in_errors=True,
+    )
+
+    # Where things live
+    source: Source = _key("PORTFOLIO_SOURCE", "sample", "Where prices come from; each source has a store of its own.")
+    data_dir: Path = _key("DATA_DIR", Path("data"), "Folder of stores, models, pages and backups.")
+    duckdb_file: Path | None = _key(
+        "DUCKDB_FILE", None, "The store's file, instead of DATA_DIR/<source>/portfolio.duckdb."
+    )
+    universe_file: Path | None = _key("PORTFOLIO_UNIVERSE_FILE", None, "A universe of your own.")
+    hmm_model_path: Path | None = _key(
+        "HMM_MODEL_PATH", None, "A model's folder that overrides the champion; it is only read."
+    )
+    fred_api_key: FredKey | None = _key(
+        "FRED_API_KEY", None, "Key of FRED's API, for the optional macro series of the live source."
+    )
+
+    # The account and its limits
+    initial_cash: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)] = _key(
+        "INITIAL_CASH", Decimal(10_000), "EUR that an empty ledger starts from."
+    )
+    max_single_position: Fraction = _key("MAX_SINGLE_POSITION", 0.40, "Largest weight of one line (cash is exempt).")
+    max_leveraged_exposure: Fraction = _key("MAX_LEVERAGED_EXPOSURE", 0.30, "Largest weight of all leveraged ETFs.")
+    min_cash_buffer: Fraction = _key("MIN_CASH_BUFFER", 0.10, "Smallest weight of cash.")
+    fee_rate: Annotated[Decimal, Field(ge=0, le=Decimal("0.05"), allow_inf_nan=False)] = _key(
+        "PORTFOLIO_FEE_RATE", Decimal("0.005"), "Fee of an order as a part of its amount; 0.5 % is the PEA law's cap."
+    )
+    fee_minimum_eur: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2, allow_inf_nan=False)] = _key(
+        "PORTFOLIO_FEE_MINIMUM_EUR", Decimal(0), "Smallest fee of an order, EUR."
+    )
+
+    # The regime
+    features: Annotated[tuple[FeatureName, ...], NoDecode, Field(min_length=1)] = _key(
+        "PORTFOLIO_FEATURES", ("return_log_1d", "log_vol_21d"), "What the regime is read from, comma-separated."
+    )
+    states: Annotated[int, Field(ge=2, le=3)] = _key("PORTFOLIO_STATES", 2, "Number of regimes.")
+    starts: Annotated[int, Field(ge=2, le=200)] = _key("PORTFOLIO_STARTS", 10, "Starts of a fit; take 40 for 3 states.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = _key("PORTFOLIO_SEED", 20240101, "Seed of the random starts.")
+    window_sessions: Annotated[int, Field(ge=0, le=20_000)] = _key(
+        "PORTFOLIO_WINDOW_SESSIONS", 0, "Sessions a fit looks back over; 0 is all of them (expanding)."
+    )
+    refit_sessions: Annotated[int, Field(ge=1, le=2000)] = _key(
+        "PORTFOLIO_REFIT_SESSIONS", 21, "Sessions after which a challenger is fitted and judged."
+    )
+    gate_min_occupancy: Fraction = _key("PORTFOLIO_GATE_MIN_OCCUPANCY", 0.05, "Each state's smallest share.")
+    gate_max_stressed: Fraction = _key("PORTFOLIO_GATE_MAX_STRESSED", 0.60, "The stressed state's largest share.")
+    gate_min_duration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _key(
+        "PORTFOLIO_GATE_MIN_DURATION", 10.0, "Each state's smallest expected duration, sessions."
+    )
+    gate_min_vol_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _key(
+        "PORTFOLIO_GATE_MIN_VOL_RATIO", 1.5, "Smallest volatility ratio of the most stressed and the calmest state."
+    )
+    gate_max_relabelled: Fraction = _key(
+        "PORTFOLIO_GATE_MAX_RELABELLED", 0.20, "Largest share of the last 250 sessions a challenger may relabel."
+    )
+
+    # The policy
+    dwell_sessions: Annotated[int, Field(ge=0, le=250)] = _key(
+        "PORTFOLIO_DWELL_SESSIONS", 5, "Sessions a target stands before it may change."
+    )
+    band: Fraction = _key("PORTFOLIO_BAND", 0.025, "Smallest change of the largest-moving line that is acted on.")
+    weights_calm: WeightTable = _key("PORTFOLIO_WEIGHTS_CALM", CALM, "Target weights in the calm regime, JSON.")
+    weights_neutral: WeightTable = _key(
+        "PORTFOLIO_WEIGHTS_NEUTRAL",
+        NEUTRAL,
+        "Target weights without a trusted model, and in the middle of 3 regimes, JSON.",
+    )
+    weights_stressed: WeightTable = _key(
+        "PORTFOLIO_WEIGHTS_STRESSED", STRESSED, "Target weights in the stressed regime, JSON."
+    )
+
+    # Logs
+    log_level: LogLevel = _key("LOG_LEVEL", "INFO", "Least severe log line that is kept.")
+    log_file: Path | None = _key("LOG_FILE", None, "A JSON log file, rotated at 5 MB with five kept.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # replaced by systemd's credentials
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, highest first."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        secrets = [SecretsSettingsSource(settings_cls, secrets_dir=credentials)] if credentials else []
+        return (init_settings, env_settings, *secrets, dotenv_settings, TomlConfigSettingsSource(settings_cls))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            message = "must not be empty: give a value, or take the line out to have the default"
+            raise ValueError(message)
+        return value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("features")
+    @classmethod
+    def _volatility_orders_the_states(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "return_log_1d" not in value or len(set(value)) != len(value):
+            message = (
+                "must name each feature once and contain return_log_1d, by whose volatility the states are ordered"
+            )
+            raise ValueError(message)
+        return value
+
+    @field_validator("weights_calm", "weights_neutral", "weights_stressed")
+    @classmethod
+    def _weights_sum_to_one(cls, value: WeightTable) -> WeightTable:
+        total = math.fsum(value.values())
+        if abs(total - 1) > 1e-9:  # noqa: PLR2004  # room for the rounding of decimal fractions, nothing else
+            message = f"must sum to 1 (CASH included); these weights sum to {total:.6f}"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _limits_can_all_hold(self) -> Settings:
+        for name in ("max_single_position", "max_leveraged_exposure"):
+            limit = getattr(self, name)
+            if limit + self.min_cash_buffer > 1 + 1e-9:
+                message = (
+                    f"{name.upper()} ({limit:g}) and MIN_CASH_BUFFER ({self.min_cash_buffer:g}) cannot both hold: "
+                    "together they must not exceed 1; lower one of them"
+                )
+                raise ValueError(message)
+        return self
+
+    @property
+    def state_dir(self) -> Path:
+        """Folder of this source's store, models and page: sample and live never share one."""
+        return (self.data_dir / self.source).absolute()
+
+    @property
+    def store_path(self) -> Path:
+        """The live store's file."""
+        return self.duckdb_file.absolute() if self.duckdb_file else self.state_dir / "portfolio.duckdb"
+
+
+def key_of(field: str) -> str:
+    """Return the name a person writes for a field."""
+    return str(Settings.model_fields[field].alias)
+
+
+def known_keys() -> frozenset[str]:
+    """Return every key that can be set."""
+    return frozenset(key_of(field) for field in Settings.model_fields)
+
+
+def is_secret(field: str) -> bool:
+    """Tell whether a field's value must never be shown."""
+    annotation = Settings.model_fields[field].annotation
+    return annotation is SecretStr or SecretStr in get_args(annotation) or "SecretStr" in str(annotation)
+
+
+def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read and check the settings; `overrides` (by key) come from the command line.
+
+    Raises SettingsError naming every key that breaks a rule, the rule, the value seen and what to do.
+    """
+    _ensure_files_readable()
+    try:
+        return Settings(**dict(overrides or {}))
+    except ValidationError as error:
+        raise SettingsError(_explained(error)) from error
+    except SourceParsingError as error:
+        raise SettingsError(_not_json(error)) from error
+
+
+def unknown_keys() -> tuple[str, ...]:
+    """Name keys in `.env`, `portfolio.toml` or the environment (ours by prefix) that this release does not know."""
+    _ensure_files_readable()
+    seen = set(_env_file_values()) | set(_toml_values())
+    seen |= {key for key in os.environ if key.upper().startswith(OWN_PREFIX)}
+    known = {key.upper() for key in known_keys()}
+    return tuple(sorted(key for key in seen if key.upper() not in known))
+
+
+def _env_file_values() -> dict[str, str | None]:
+    return dotenv_values(ENV_FILE, encoding="utf-8") if Path(ENV_FILE).is_file() else {}
+
+
+def _toml_values() -> dict[str, Any]:
+    path = Path(TOML_FILE)
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _ensure_env_lines_parse() -> None:
+    """Refuse what python-dotenv would skip: a limit that is silently not read is the worst setting."""
+    if not Path(ENV_FILE).is_file():
+        return
+    with Path(ENV_FILE).open(encoding="utf-8") as stream:
+        for binding in parse_stream(stream):
+            if binding.error or (binding.key and binding.value is None):
+                message = (
+                    f"Settings file {ENV_FILE}, line {binding.original.line}: not KEY=value "
+                    "(the line is not shown, it may hold a secret). Mend or remove the line."
+                )
+                raise SettingsError(message)
+
+
+def _ensure_files_readable() -> None:
+    for name, read in ((ENV_FILE, _ensure_env_lines_parse), (TOML_FILE, _toml_values)):
+        try:
+            read()
+        except OSError as error:
+            message = f"Settings file {name} cannot be read ({error.strerror}): mend its permissions or remove it."
+            raise SettingsError(message) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            message = f"Settings file {name} cannot be understood ({error}): compare it with .env.example and mend it."
+            raise SettingsError(message) from error
+
+
+def _not_json(error: SourceParsingError) -> str:
+    field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+    key = key_of(field) if field else "a setting"
+    return f'Settings: {key} must be JSON, {{"CASH": 1}} say{_seen(key)}. Mend it and run again.'
+
+
+def _explained(error: ValidationError) -> str:
+    lines = ["Settings that break a rule:"]
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        rule = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"  {key}: {rule}{_seen(key)}." if key else f"  {rule}.")
+    lines.append("Mend them in the environment, .env or portfolio.toml; docs/ENVIRONMENT.md lists every key.")
+    return "\n".join(lines)
+
+
+def _seen(key: str) -> str:
+    """Say which value was seen; pydantic hides inputs in errors so that a secret can never leak through one."""
+    top = key.split(".", maxsplit=1)[0]
+    field = next((name for name in Settings.model_fields if key_of(name) == top), None)
+    if field is None:
+        return ""
+    if is_secret(field):
+        return "; the value is not shown, it is a secret"
+    for values in (os.environ, _env_file_values(), _toml_values()):
+        found = next((value for name, value in values.items() if name.upper() == top), None)
+        if found is not None:
+            return f"; seen {str(found)!r}"
+    return ""
