@@ -1,0 +1,79 @@
+# Two commands do all set-up: `make run` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+SOURCE ?= sample
+ARGS ?=
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# Threads cost more than they give on a small host: a fit was seen 40x slower with the default on two busy cores.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check unit integration smoke bench lock docs format clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev ## make the environment with the development tools
+
+run: $(VENV)/.runtime ## the whole day: SOURCE=sample (default) or live, ARGS="--as-of ..."
+	@$(BIN)/portfolio run --source $(SOURCE) $(ARGS)
+
+test: check $(VENV)/.dev ## check, then every test with coverage
+	$(BIN)/python -m pytest tests/unit tests/integration tests/smoke --cov --cov-report=term --cov-report=xml
+
+check: $(VENV)/.dev ## lint, format, types, security
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check --summary=none
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml portfolio flows bench
+
+unit: $(VENV)/.dev ## the unit tests alone
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(VENV)/.dev ## the integration tests alone
+	$(BIN)/python -m pytest tests/integration
+
+smoke: $(VENV)/.dev ## the smoke tests alone
+	$(BIN)/python -m pytest tests/smoke
+
+bench: $(VENV)/.runtime ## where the time and memory of a day go
+	$(BIN)/python -m bench.day
+
+docs: $(VENV)/.dev ## write .env.example and docs/ENVIRONMENT.md from the settings
+	$(BIN)/python -m portfolio.settings_docs
+
+format: $(VENV)/.dev ## format and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.dev ## resolve the hash-locked requirements anew, for the oldest Python supported
+	$(UV) $(COMPILE) --group bootstrap -o requirements/bootstrap.txt
+	$(UV) $(COMPILE) --group build pyproject.toml -o requirements/runtime.txt
+	$(UV) $(COMPILE) --group build --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock"
+
+clean: ## remove what make made, except data and backups
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml htmlcov
+	find portfolio flows tests bench -name __pycache__ -type d -exec rm -rf {} +
+
+$(UV): requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 2) <= sys.version_info[:3] < (3, 14))' || \
+		{ echo "FinancePortfolio needs Python 3.11.2 to 3.13; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "Python's venv module is not complete. On Debian: apt-get install python3-venv. Then run make again."; rm -rf $(VENV); exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $(UV)
+
+$(VENV)/.runtime: $(UV) requirements/runtime.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/runtime.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

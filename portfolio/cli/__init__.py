@@ -1,0 +1,89 @@
+"""The command line: parse, run one command, turn an error into text and an exit code.
+
+Comes in: arguments. Goes out: the answer on stdout (one JSON document with --json), logs on stderr, an exit
+code. Never: heavy imports before a command needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING, Protocol, cast
+
+from portfolio import __version__
+from portfolio.errors import ExitCode, PortfolioError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "the whole day: update, signal, orders, report, publish",
+    "update": "fetch and check prices and macro series",
+    "signal": "decide the target weights for the next session",
+    "orders": "whole-share proposals from weights and the ledger",
+    "ledger": "what really happened: import, show, check",
+    "report": "write the HTML page",
+    "health": "checks, one line each",
+    "migrate": "bring the store to this release's schema",
+    "publish": "publish a read copy of the store",
+    "config": "show or validate the settings",
+}
+
+EXIT_CODES = """exit codes:
+  0 done   1 failed   2 wrong usage or settings   3 HOLD, blocked by the data   4 refused by a limit   5 busy
+"""
+
+
+class Command(Protocol):
+    """What a module of this package offers."""
+
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] not in COMMANDS:
+        return _top_level(arguments)
+    name, *rest = arguments
+    command = cast("Command", importlib.import_module(f"portfolio.cli.{name}"))
+    parser = argparse.ArgumentParser(
+        prog=f"portfolio {name}",
+        description=COMMANDS[name],
+        epilog=f"example:\n  {command.EXAMPLE}\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_arguments(parser)
+    parsed = parser.parse_args(rest)
+    try:
+        return int(command.run(parsed))
+    except PortfolioError as error:
+        print(f"portfolio {name}: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print(f"portfolio {name}: stopped from the keyboard; what was committed stays, run it again.", file=sys.stderr)
+        return 128 + 2
+
+
+def _top_level(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="portfolio",
+        description="What a PEA should hold for the next session, and why.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:<9} {summary}" for name, summary in COMMANDS.items())
+        + f"\n\n{EXIT_CODES}\nexample:\n  portfolio run --source sample\n  portfolio signal --json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"portfolio {__version__}")
+    parser.add_argument("command", metavar="COMMAND", choices=sorted(COMMANDS), help="one of the commands below")
+    parser.parse_args(arguments)
+    return ExitCode.USAGE  # parse_args has ended the process: a known command never comes here
+
+
+if __name__ == "__main__":
+    sys.exit(main())

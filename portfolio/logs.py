@@ -1,0 +1,102 @@
+"""Logs: JSON lines on stderr, plain text on a terminal, the run's id on each line, no secret on any.
+
+Comes in: the settings of one run. Goes out: handlers on the root logger. Never: stdout, which is a command's answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING
+
+from pythonjsonlogger.json import JsonFormatter
+
+from portfolio.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FILE_BYTES = 5_000_000  # with five kept: months of a daily job, and never a full disk
+FILES_KEPT = 5
+HIDDEN = "[secret]"
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "run_id", "taskName"}
+
+
+class RunLine(logging.Filter):
+    """Puts the run's id on every line and takes secrets out of it, tracebacks and extra fields included."""
+
+    def __init__(self, run_id: str, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._run_id = run_id
+        self._secrets = tuple(secret for secret in secrets if secret)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.run_id = self._run_id
+        record.msg, record.args = self._clean(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = self._clean(record.exc_text)
+            record.exc_info = None  # the formatter would render it again, secrets included
+        for name, value in vars(record).items():
+            if name not in STANDARD_FIELDS and isinstance(value, str):
+                setattr(record, name, self._clean(value))
+        return True
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+
+class TerminalFormatter(logging.Formatter):
+    """One plain line for a person: time, level, what happened, its fields."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
+        fields = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
+        tail = " ".join(f"{name}={value}" for name, value in fields.items())
+        return f"{super().formatMessage(record)}{'  ' + tail if tail else ''}"
+
+
+def configure_logging(run_id: str, *, level: str, file: Path | None, secrets: Iterable[str] = ()) -> None:
+    """Send this process's log lines to stderr, and to `file` when one is set.
+
+    Raises SettingsError when the file cannot be written.
+    """
+    line = RunLine(run_id, secrets)
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(TerminalFormatter() if sys.stderr.isatty() else _json_lines())
+    handlers: list[logging.Handler] = [stream]
+    if file:
+        handlers.append(_rotating(file))
+    for handler in handlers:
+        handler.addFilter(line)
+    logging.basicConfig(level=level, handlers=handlers, force=True)
+    logging.captureWarnings(capture=True)
+    # Libraries' chatter below a warning is not this daemon's story.
+    for name in ("matplotlib", "hmmlearn", "py.warnings"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def _json_lines() -> JsonFormatter:
+    return JsonFormatter(
+        "%(asctime)s %(levelname)s %(name)s %(message)s %(run_id)s",
+        rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "message": "event"},
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+    )
+
+
+def _rotating(file: Path) -> RotatingFileHandler:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
+    except OSError as error:
+        message = f"LOG_FILE {file} cannot be written ({error.strerror}): choose a writable place or take it out."
+        raise SettingsError(message) from error
+    handler.setFormatter(_json_lines())
+    return handler
