@@ -33,6 +33,7 @@ class RunLine(logging.Filter):
         self._secrets = tuple(secret for secret in secrets if secret)
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the record in place and keep it."""
         record.run_id = self._run_id
         record.msg, record.args = self._clean(record.getMessage()), None
         if record.exc_info and not record.exc_text:
@@ -58,6 +59,7 @@ class TerminalFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the standard library's name
+        """Return the line, extra fields at its end."""
         fields = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
         tail = " ".join(f"{name}={value}" for name, value in fields.items())
         return f"{super().formatMessage(record)}{'  ' + tail if tail else ''}"

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
     states: Annotated[int, Field(ge=2, le=3)] = _key("PORTFOLIO_STATES", 2, "Number of regimes.")
     starts: Annotated[int, Field(ge=2, le=200)] = _key("PORTFOLIO_STARTS", 10, "Starts of a fit; take 40 for 3 states.")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = _key("PORTFOLIO_SEED", 20240101, "Seed of the random starts.")
+    seed: Annotated[int, Field(ge=0, le=999_999_999)] = _key("PORTFOLIO_SEED", 20240101, "Seed of the random starts.")
     window_sessions: Annotated[int, Field(ge=0, le=20_000)] = _key(
         "PORTFOLIO_WINDOW_SESSIONS", 0, "Sessions a fit looks back over; 0 is all of them (expanding)."
     )

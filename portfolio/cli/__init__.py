@@ -40,9 +40,12 @@ class Command(Protocol):
 
     EXAMPLE: str
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's own arguments."""
 
-    def run(self, arguments: argparse.Namespace) -> int: ...
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it, print the answer, return the exit code."""
+        ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
