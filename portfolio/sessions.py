@@ -6,6 +6,7 @@ an observation could be known. "Now" is read here, once per run, and nowhere els
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -47,7 +48,10 @@ def now_utc() -> datetime:
 
 @lru_cache(maxsize=len(EXCHANGES))
 def _calendar(exchange: str) -> ExchangeCalendar:
-    return exchange_calendars.get_calendar(exchange, start=CALENDAR_START.isoformat())
+    with warnings.catch_warnings():
+        # exchange-calendars 4.13 uses a call that pandas 3.1 announces to change; it says nothing about our data.
+        warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
+        return exchange_calendars.get_calendar(exchange, start=CALENDAR_START.isoformat())
 
 
 def moment_at(instant: datetime) -> Moment:
