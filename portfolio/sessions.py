@@ -50,7 +50,7 @@ def now_utc() -> datetime:
 def _calendar(exchange: str) -> ExchangeCalendar:
     with warnings.catch_warnings():
         # exchange-calendars 4.13 uses a call that pandas 3.1 announces to change; it says nothing about our data.
-        warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="pandas|exchange_calendars")
         return exchange_calendars.get_calendar(exchange, start=CALENDAR_START.isoformat())
 
 

@@ -38,7 +38,7 @@ from portfolio.sessions import (
 def test_moment_is_the_next_open_and_the_last_close(paris, session, as_of):
     moment = moment_at(datetime(*paris, tzinfo=PARIS))
     assert (moment.session, moment.as_of) == (session, as_of)
-    assert moment.decided_at.utcoffset().total_seconds() == 0
+    assert moment.decided_at.tzinfo == UTC
 
 
 @pytest.mark.parametrize("instant", [datetime(1980, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)])

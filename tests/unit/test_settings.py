@@ -44,7 +44,9 @@ def test_sources_are_ordered_command_line_environment_credentials_env_file_toml(
     (credentials / "FRED_API_KEY").write_text("from-a-credential\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     assert read_settings().log_level == "INFO"
-    assert read_settings().fred_api_key.get_secret_value() == "from-a-credential"
+    key = read_settings().fred_api_key
+    assert key is not None
+    assert key.get_secret_value() == "from-a-credential"
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     assert read_settings().log_level == "DEBUG"
     assert read_settings({"LOG_LEVEL": "ERROR"}).log_level == "ERROR"
