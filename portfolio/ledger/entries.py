@@ -1,0 +1,105 @@
+"""Ledger entries: one line of what happened, in Decimal, with an id that makes importing twice harmless."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from portfolio.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import date
+
+Kind = Literal["deposit", "withdrawal", "buy", "sell", "dividend", "fee"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger; money is EUR and never negative, the kind says which way it went.
+
+    `amount` is what moved: for a deposit, withdrawal, dividend or fee it is the entry; for a buy or sell it is
+    the broker's total with the fee (None: quantity x price, rounded to the cent, with the fee).
+    """
+
+    booked_on: date
+    kind: Kind
+    ticker: str | None = None
+    quantity: int | None = None
+    price: Decimal | None = None
+    fee: Decimal = ZERO
+    amount: Decimal | None = None
+    note: str = ""
+    reference: str | None = None
+    entry_id: str = ""
+
+    @property
+    def traded_eur(self) -> Decimal:
+        """Quantity x price of a buy or sell, rounded half up to the cent, without the fee."""
+        if self.quantity is None or self.price is None:
+            return ZERO
+        return (self.quantity * self.price).quantize(CENT, ROUND_HALF_UP)
+
+    @property
+    def cash_flow_eur(self) -> Decimal:
+        """What the entry adds to cash; negative when it takes."""
+        if self.kind == "buy":
+            return -(self.amount if self.amount is not None else self.traded_eur + self.fee)
+        if self.kind == "sell":
+            return self.amount if self.amount is not None else self.traded_eur - self.fee
+        moved = self.amount if self.amount is not None else ZERO
+        return moved if self.kind in ("deposit", "dividend") else -moved
+
+
+def with_ids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Give each entry its id: from its reference, else from its content and how often that came before.
+
+    So the same file, or a longer one that contains its lines, gives the same ids again, while two identical
+    buys on one day stay two. The note is left out: rewording it doesn't make a new entry.
+    """
+    seen: Counter[str] = Counter()
+    named = []
+    for entry in entries:
+        content = _content(entry)
+        if entry.reference is None:
+            seen[content] += 1
+        key = f"{content}|{seen[content]}" if entry.reference is None else f"reference|{entry.reference}"
+        named.append(replace(entry, entry_id=hashlib.sha256(key.encode()).hexdigest()))
+    return tuple(named)
+
+
+def new_entries(known: Iterable[Entry], imported: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return the imported entries that the ledger doesn't have yet.
+
+    Raises LedgerError when a reference is known with another content: the ledger is append-only, so a changed
+    line is never taken silently for the old one.
+    """
+    by_id = {entry.entry_id: entry for entry in known}
+    for entry in imported:
+        old = by_id.get(entry.entry_id)
+        if old is not None and _content(old) != _content(entry):
+            message = (
+                f"Ledger reference {entry.reference!r} of {entry.booked_on} is already known as {_content(old)!r} and "
+                f"now reads {_content(entry)!r}: a booked line never changes. Book a correction under a new reference."
+            )
+            raise LedgerError(message)
+    return tuple(entry for entry in imported if entry.entry_id not in by_id)
+
+
+def plain(value: Decimal) -> str:
+    """Write a Decimal without exponent and needless zeros: 100.50 -> 100.5, 1E+2 -> 100."""
+    return f"{value.normalize():f}"
+
+
+def _content(entry: Entry) -> str:
+    numbers = (entry.price, entry.fee, entry.amount)
+    shown = ("" if number is None else plain(number) for number in numbers)
+    quantity = "" if entry.quantity is None else str(entry.quantity)
+    return "|".join((entry.booked_on.isoformat(), entry.kind, entry.ticker or "", quantity, *shown))
