@@ -1,0 +1,131 @@
+"""How DuckDB is started and a file attached to it: settings, storage version, and its errors in our words.
+
+Each connection is an engine of its own, in memory, to which the file is attached under a constant name. So a file
+may have any name ("core.duckdb" would hide our schema `core`), and a reader that reopens a published copy gets the
+new file even while an older reader still holds the replaced one.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from portfolio.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Readable by DuckDB 1.4, 1.5 and 2.0: docs/decisions/0002-duckdb-line-and-storage-version.md.
+STORAGE_VERSION = "v1.4.0"
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,  # measured equal to 2 on our sizes, and a busy two-core host has no second one to give
+    "memory_limit": "512MB",  # of a 2 GB host; a year's work needs about a tenth
+    "autoinstall_known_extensions": False,  # nothing is fetched from the network
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,  # a misspelt table never becomes a Python variable
+}
+_WAL_START = bytes.fromhex("640062")  # field 100, entry type 98: the version entry that opens every WAL since 1.0
+_CONFLICTING_LOCK = "Could not set lock on file"
+
+
+def engine(path: Path) -> duckdb.DuckDBPyConnection:
+    """Start an engine with nothing attached; whatever spills goes beside the given file."""
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, "temp_directory": f"{path}.spill"})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
+    """Attach an existing store's file under the name `store` and use it; DuckDB's refusals become StoreErrors."""
+    _ensure_file_present(path)
+    _ensure_wal_plausible(path)
+    access = "READ_ONLY" if read_only else "READ_WRITE"
+    try:
+        connection.execute(f"ATTACH {_quoted(path)} AS store ({access})")
+        connection.execute("USE store")
+    except duckdb.IOException as error:
+        raise _explained(path, error) from error
+    except duckdb.Error as error:
+        raise StoreError(_damaged_message(path, str(error))) from error
+
+
+def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, name: str = "store") -> None:
+    """Attach a file that does not exist yet, in the pinned storage version."""
+    connection.execute(f"ATTACH {_quoted(path)} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
+
+
+def wal_path(path: Path) -> Path:
+    """Return the file in which DuckDB keeps what a killed writer had committed but not yet checkpointed."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def translated(path: Path, error: duckdb.Error) -> StoreError | StoreBusyError:
+    """Put a failure of the file underneath an open store into our words."""
+    return _explained(path, error)
+
+
+def _quoted(path: Path) -> str:
+    # ATTACH takes no parameter; a doubled quote is the whole of SQL's escaping inside a literal.
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _ensure_file_present(path: Path) -> None:
+    # Only looked at, never opened: closing a second descriptor would drop DuckDB's own lock on the file.
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        message = f"There is no store at {path}: it is made by the first `portfolio run` or `portfolio update`."
+        raise StoreError(message) from error
+    except OSError as error:
+        message = (
+            f"The store {path} cannot be looked at ({error.strerror}): check DATA_DIR, DUCKDB_FILE and their rights."
+        )
+        raise StoreError(message) from error
+    if not path.is_file() or not size:
+        raise StoreError(_damaged_message(path, "an empty file" if path.is_file() else "not a regular file"))
+
+
+def _ensure_wal_plausible(path: Path) -> None:
+    # DuckDB takes a WAL whose first entry it cannot read for a torn one and drops the whole of it without a word.
+    try:
+        with wal_path(path).open("rb") as wal:
+            start = wal.read(len(_WAL_START))
+    except FileNotFoundError:
+        return
+    if len(start) == len(_WAL_START) and start != _WAL_START:
+        raise StoreError(_damaged_message(path, f"{wal_path(path).name} does not start like a write-ahead log"))
+
+
+def _explained(path: Path, error: duckdb.Error) -> StoreError | StoreBusyError:
+    text = str(error)
+    if _CONFLICTING_LOCK in text:
+        message = (
+            f"The store's file {path} is open in another program ({_first_line(text)}); one process writes at a time. "
+            "Close that program, or let it read the published copy instead, and run again."
+        )
+        return StoreBusyError(message)
+    return StoreError(_damaged_message(path, text))
+
+
+def _damaged_message(path: Path, seen: str) -> str:
+    return (
+        f"The store {path} cannot be used: {_first_line(seen)}. A store is a whole DuckDB file, with its .wal when it "
+        "has one, on a disk with free space. It was left as it is: check the disk, then restore a backup, or move the "
+        "file and its .wal away yourself and run `portfolio update` to build a new one."
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n", maxsplit=1)[0].rstrip(". ")
+
+
+def sync(path: Path) -> None:
+    """Force a closed file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

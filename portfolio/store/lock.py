@@ -1,0 +1,116 @@
+"""The writer's lock: one flock beside the database file is the truth about who writes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portfolio.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POLL_S = 0.05  # a writer holds the lock for seconds: nobody notices a twentieth of one
+COMMAND_SHOWN = 200  # characters of a command line kept in the lock file
+
+
+@dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who says they hold the lock; only a hint, the flock itself is the truth."""
+
+    pid: int
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        """Name the holder for a message."""
+        return f"process {self.pid} ({self.command}), since {self.since}"
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock file of a store, which is never the database file itself."""
+    return path.with_name(f"{path.name}.lock")
+
+
+def read_holder(path: Path) -> LockHolder | None:
+    """Read who holds the store's lock, None when nobody living has written it down."""
+    try:
+        holder = LockHolder(**json.loads(lock_path(path).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return holder if _is_alive(holder.pid) else None
+
+
+@contextmanager
+def writer_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the store's lock; raises StoreBusyError naming the holder when it isn't free within `wait_s` seconds."""
+    descriptor = _opened(lock_path(path))
+    try:
+        _acquire(descriptor, path, wait_s)
+        _write_down(descriptor, json.dumps(asdict(_ourselves())))
+        yield
+        _write_down(descriptor, "")
+    finally:
+        os.close(descriptor)  # closing releases the flock; the kernel does the same for a killed process
+
+
+def _opened(lock_file: Path) -> int:
+    try:
+        return os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        message = (
+            f"The store's lock file {lock_file} cannot be opened ({error.strerror}): writing needs a folder that "
+            "exists and is writable. Make it, or set DATA_DIR or DUCKDB_FILE to another place."
+        )
+        raise StoreError(message) from error
+
+
+def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise StoreBusyError(_busy_message(path, wait_s)) from error
+            time.sleep(min(POLL_S, left_s))
+        else:
+            return
+
+
+def _busy_message(path: Path, wait_s: float) -> str:
+    holder = read_holder(path) or "a process that has not written its name down yet"
+    waited = f" after waiting {wait_s:g} s" if wait_s else ""
+    return (
+        f"The store {path} is being written by {holder}; one process writes at a time. Still busy{waited}: "
+        "run again when it has ended, or wait for it with --wait SECONDS."
+    )
+
+
+def _ourselves() -> LockHolder:
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:COMMAND_SHOWN]
+    return LockHolder(os.getpid(), command, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _write_down(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

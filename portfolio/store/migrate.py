@@ -1,0 +1,158 @@
+"""Making a store, and moving one to this release's schema.
+
+Both build a file aside, close it, and put it in place under its name in one step: a process killed at any point
+leaves the old store, or none, and never half a one. DDL so never stands in the write-ahead log of a live file,
+where DuckDB's known replay bugs are.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import duckdb
+
+import portfolio
+from portfolio.errors import StoreError
+from portfolio.store.engine import attach, attach_new, engine, sync, translated, wal_path
+from portfolio.store.lock import writer_lock
+from portfolio.store.schema import (
+    APPLICATION,
+    Identity,
+    ensure_kind,
+    ensure_not_newer,
+    packaged_migrations,
+    read_identity,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portfolio.store.schema import Kind, Migration
+
+
+def create_store(path: Path, kind: Kind, wait_s: float = 0.0, migrations: tuple[Migration, ...] | None = None) -> bool:
+    """Make an empty store unless a file of that name is there; tell whether one was made."""
+    _ensure_folder(path.parent)
+    with writer_lock(path, wait_s):
+        _clear_leftovers(path)
+        if path.exists():
+            return False
+        _ensure_no_orphaned_wal(path)
+        aside = _aside(path)
+        with engine(aside) as connection:
+            attach_new(connection, aside)
+            connection.execute("USE store")
+            _apply(connection, migrations or packaged_migrations())
+            _write_meta(connection, kind)
+            connection.execute("CHECKPOINT store")
+        _put_in_place(aside, path)
+        return True
+
+
+def migrate(
+    path: Path, kind: Kind, wait_s: float = 0.0, migrations: tuple[Migration, ...] | None = None
+) -> tuple[Migration, ...]:
+    """Bring a store to this release's schema and return what was applied, nothing when it is there already.
+
+    A copy of the store as it was stays beside it, `<stem>.before-<first step>.duckdb`.
+    """
+    steps = migrations or packaged_migrations()
+    with writer_lock(path, wait_s):
+        _clear_leftovers(path)
+        identity = _checkpointed(path, kind, steps[-1].version)
+        pending = tuple(step for step in steps if step.version > identity.schema)
+        if pending:
+            _keep_copy(path, pending[0].version)
+            _migrate_aside(path, pending)
+        return pending
+
+
+def _checkpointed(path: Path, kind: Kind, known: int) -> Identity:
+    """Look at the store and leave it closed, with nothing in its write-ahead log."""
+    with engine(path) as connection:
+        attach(connection, path, read_only=False)
+        try:
+            identity = read_identity(connection, path)
+            ensure_kind(identity, kind, path)
+            ensure_not_newer(identity, known, path)
+            connection.execute("CHECKPOINT store")
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise translated(path, error) from error
+    return identity
+
+
+def _migrate_aside(path: Path, pending: tuple[Migration, ...]) -> None:
+    aside = _aside(path)
+    shutil.copyfile(path, aside)  # nobody has the file open: the lock is ours and our connection is closed
+    with engine(aside) as connection:
+        attach(connection, aside, read_only=False)
+        _apply(connection, pending)
+        connection.execute("CHECKPOINT store")
+    sync(aside)
+    aside.replace(path)
+    sync(path.parent)
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, steps: tuple[Migration, ...]) -> None:
+    for step in steps:
+        connection.execute(step.sql)
+        connection.execute(
+            "INSERT INTO core.migrations VALUES (?, ?, ?, now(), ?)",
+            [step.version, step.name, step.min_reader, portfolio.__version__],
+        )
+
+
+def _write_meta(connection: duckdb.DuckDBPyConnection, kind: Kind) -> None:
+    connection.execute(
+        "INSERT INTO core.meta VALUES ('application', ?), ('kind', ?), ('created_at', now()::TEXT)", [APPLICATION, kind]
+    )
+
+
+def _keep_copy(path: Path, first_step: int) -> Path:
+    """Copy the closed store beside itself, unless an interrupted try has already done so; no copy is overwritten."""
+    number, kept = 1, path.with_name(f"{path.stem}.before-{first_step}{path.suffix}")
+    while kept.exists() and not filecmp.cmp(path, kept, shallow=False):
+        number += 1
+        kept = path.with_name(f"{path.stem}.before-{first_step}-{number}{path.suffix}")
+    if not kept.exists():
+        aside = _aside(path)
+        shutil.copyfile(path, aside)
+        _put_in_place(aside, kept)
+    return kept
+
+
+def _put_in_place(aside: Path, path: Path) -> None:
+    sync(aside)
+    os.link(aside, path)  # unlike a rename, a link never overwrites
+    aside.unlink()
+    sync(path.parent)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.building")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what a killed builder left under the name that only builders use; the lock is held."""
+    for leftover in (_aside(path), wal_path(_aside(path))):
+        leftover.unlink(missing_ok=True)
+
+
+def _ensure_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The store's folder {folder} cannot be made ({error.strerror}): set DATA_DIR to another place."
+        raise StoreError(message) from error
+
+
+def _ensure_no_orphaned_wal(path: Path) -> None:
+    if wal_path(path).exists():
+        message = (
+            f"{wal_path(path)} is there and its store {path.name} is not; it may hold rows of a store that was moved. "
+            "Put the store back beside it, or move the .wal away yourself, and run again."
+        )
+        raise StoreError(message)

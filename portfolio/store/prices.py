@@ -1,0 +1,203 @@
+"""Observations, point in time: batches in, what was known at an instant out.
+
+docs/decisions/0003-point-in-time-rows.md says why a version has two coordinates.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
+
+    from pandas import DataFrame
+
+    from portfolio.sources.checks import CheckedBatch
+    from portfolio.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A place in knowledge: rows available at `cutoff` (aware UTC) in batches up to `batch_id`."""
+
+    cutoff: datetime
+    batch_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReceipt:
+    """What became of a batch: rows believed and delivered, rows stored as new or corrected, rows newly quarantined."""
+
+    batch_id: int
+    rows_in: int
+    rows_new: int
+    rows_quarantined: int
+
+
+# Each statement takes the greatest stored version of every incoming key, and inserts the rows that have none
+# (nominal available_at) or differ from it in any field but available_at (then not known before they were fetched).
+_INSERT_PRICES = """
+INSERT INTO raw.prices BY NAME
+SELECT DISTINCT i.symbol, i.observed_on, $batch_id AS batch_id, i.open, i.high, i.low, i.close, i.volume,
+       i.currency, i.basis,
+       CASE WHEN k.symbol IS NULL THEN i.available_at ELSE greatest(i.available_at, $fetched_at) END AS available_at
+FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
+LEFT JOIN core.prices AS k ON k.symbol = i.symbol AND k.observed_on = i.observed_on
+WHERE k.symbol IS NULL OR (i.open, i.high, i.low, i.close, i.volume, i.currency, i.basis)
+      IS DISTINCT FROM (k.open, k.high, k.low, k.close, k.volume, k.currency, k.basis)
+ORDER BY i.symbol, i.observed_on
+"""
+_INSERT_ACTIONS = """
+INSERT INTO raw.actions BY NAME
+SELECT DISTINCT i.symbol, i.observed_on, i.kind, $batch_id AS batch_id, i.value,
+       CASE WHEN k.symbol IS NULL THEN i.available_at ELSE greatest(i.available_at, $fetched_at) END AS available_at
+FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
+LEFT JOIN core.actions AS k ON k.symbol = i.symbol AND k.observed_on = i.observed_on AND k.kind = i.kind
+WHERE k.symbol IS NULL OR i.value IS DISTINCT FROM k.value
+ORDER BY i.symbol, i.observed_on, i.kind
+"""
+_INSERT_MACRO = """
+INSERT INTO raw.macro BY NAME
+SELECT DISTINCT i.series, i.observed_on, $batch_id AS batch_id, i.value,
+       CASE WHEN k.series IS NULL THEN i.available_at ELSE greatest(i.available_at, $fetched_at) END AS available_at
+FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
+LEFT JOIN core.macro AS k ON k.series = i.series AND k.observed_on = i.observed_on
+WHERE k.series IS NULL OR i.value IS DISTINCT FROM k.value
+ORDER BY i.series, i.observed_on
+"""
+_INSERT_QUARANTINE = """
+INSERT INTO raw.quarantine BY NAME
+SELECT DISTINCT i.kind, i.symbol, i.observed_on, i.rule, $batch_id AS batch_id, i.severity, i.message, i.payload,
+       i.available_at
+FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
+WHERE NOT EXISTS (
+    SELECT 1 FROM raw.quarantine AS k
+    WHERE k.kind = i.kind AND k.symbol = i.symbol AND k.rule = i.rule AND k.payload = i.payload
+          AND k.observed_on IS NOT DISTINCT FROM i.observed_on
+)
+ORDER BY ALL
+"""
+_INSERT_BATCH = """
+INSERT INTO raw.batches
+VALUES ($batch_id, $run_id, $source, $fetched_at, $rows_in, $rows_new, $rows_quarantined)
+"""
+
+# Instants leave as wall clock in UTC: DuckDB's own hand-over of TIMESTAMPTZ to pandas 3 raises a deprecation.
+_READ_PRICES = """
+SELECT * REPLACE (available_at AT TIME ZONE 'UTC' AS available_at, fetched_at AT TIME ZONE 'UTC' AS fetched_at)
+FROM core.prices_known($cutoff, $batch_id)
+WHERE $symbols IS NULL OR list_contains($symbols, symbol)
+ORDER BY symbol, observed_on
+"""
+_READ_ACTIONS = """
+SELECT * REPLACE (available_at AT TIME ZONE 'UTC' AS available_at, fetched_at AT TIME ZONE 'UTC' AS fetched_at)
+FROM core.actions_known($cutoff, $batch_id)
+ORDER BY symbol, observed_on, kind
+"""
+_READ_MACRO = """
+SELECT * REPLACE (available_at AT TIME ZONE 'UTC' AS available_at, fetched_at AT TIME ZONE 'UTC' AS fetched_at)
+FROM core.macro_known($cutoff, $batch_id)
+ORDER BY series, observed_on
+"""
+_READ_QUARANTINED = """
+SELECT q.kind, q.symbol, q.observed_on, q.rule, q.severity, q.message, q.payload,
+       q.available_at AT TIME ZONE 'UTC' AS available_at, q.batch_id, b.fetched_at AT TIME ZONE 'UTC' AS fetched_at
+FROM raw.quarantine AS q
+JOIN raw.batches AS b ON b.batch_id = q.batch_id
+WHERE (q.available_at IS NULL OR q.available_at <= $cutoff) AND q.batch_id <= $batch_id
+ORDER BY q.symbol, q.observed_on, q.rule, q.batch_id, q.payload
+"""
+
+
+def append_batch(store: Store, checked: CheckedBatch, run_id: str) -> BatchReceipt:
+    """Append what is new or corrected in a checked batch, in one transaction; the same batch again adds no row."""
+    with store.transaction():
+        batch_id = newest_batch(store) + 1
+        batch = {"batch_id": batch_id, "fetched_at": checked.fetched_at}
+        rows_new = (
+            _insert(store, _INSERT_PRICES, checked.prices, batch)
+            + _insert(store, _INSERT_ACTIONS, checked.actions, batch)
+            + _insert(store, _INSERT_MACRO, checked.macro, batch)
+        )
+        rows_quarantined = _insert(store, _INSERT_QUARANTINE, checked.quarantined, {"batch_id": batch_id})
+        receipt = BatchReceipt(
+            batch_id, len(checked.prices) + len(checked.actions) + len(checked.macro), rows_new, rows_quarantined
+        )
+        store.connection.execute(
+            _INSERT_BATCH,
+            batch
+            | {"run_id": run_id, "source": checked.source, "rows_in": receipt.rows_in}
+            | {"rows_new": rows_new, "rows_quarantined": rows_quarantined},
+        )
+    return receipt
+
+
+def newest_batch(store: Store) -> int:
+    """Return the id of the newest batch, 0 when there is none."""
+    return store.connection.execute("SELECT coalesce(max(batch_id), 0) FROM raw.batches").fetchall()[0][0]
+
+
+def read_prices(store: Store, known: Known, symbols: Collection[str] | None = None) -> DataFrame:
+    """Read the prices known then, sorted by symbol and observed_on.
+
+    Columns: symbol str, observed_on datetime64[us], open high low close volume float64 (NaN = not given), currency
+    and basis str, available_at datetime64[us, UTC], batch_id int64, fetched_at datetime64[us, UTC]. No row has
+    available_at after the cutoff or comes from a batch after `known.batch_id`.
+    """
+    wanted = None if symbols is None else sorted(symbols)
+    return _frame(store, _READ_PRICES, _place(known) | {"symbols": wanted})
+
+
+def read_actions(store: Store, known: Known) -> DataFrame:
+    """Read dividends and splits known then: symbol, observed_on, kind, value, available_at, batch_id, fetched_at."""
+    return _frame(store, _READ_ACTIONS, _place(known))
+
+
+def read_macro(store: Store, known: Known) -> DataFrame:
+    """Read macro values known then: series, observed_on, value, available_at, batch_id, fetched_at."""
+    return _frame(store, _READ_MACRO, _place(known))
+
+
+def read_quarantined(store: Store, known: Known) -> DataFrame:
+    """Read the rows that had failed a check by then; CheckedBatch.quarantined's columns, batch_id and fetched_at."""
+    return _frame(store, _READ_QUARANTINED, _place(known))
+
+
+def _place(known: Known) -> dict[str, object]:
+    return {"cutoff": known.cutoff, "batch_id": known.batch_id}
+
+
+def _insert(store: Store, statement: str, frame: DataFrame, values: Mapping[str, object]) -> int:
+    if frame.empty:
+        return 0  # an empty frame has no dtypes to go by
+    with incoming(store, frame):
+        return store.connection.execute(statement, dict(values)).fetchall()[0][0]
+
+
+@contextmanager
+def incoming(store: Store, frame: DataFrame) -> Iterator[None]:
+    """Let a statement read the frame as the table `incoming`."""
+    store.connection.register("incoming", frame)
+    try:
+        yield
+    finally:
+        store.connection.unregister("incoming")
+
+
+_FRAME_TYPES = {
+    **dict.fromkeys(("symbol", "series", "kind", "currency", "basis", "rule", "severity", "message", "payload"), "str"),
+    **dict.fromkeys(("open", "high", "low", "close", "volume", "value"), "float64"),
+    "batch_id": "int64",
+    "observed_on": "datetime64[us]",
+}
+
+
+def _frame(store: Store, query: str, values: Mapping[str, object]) -> DataFrame:
+    frame = store.connection.execute(query, dict(values)).df()
+    frame = frame.astype({name: kind for name, kind in _FRAME_TYPES.items() if name in frame.columns})
+    for name in ("available_at", "fetched_at"):
+        frame[name] = frame[name].astype("datetime64[us]").dt.tz_localize("UTC")
+    return frame

@@ -1,0 +1,35 @@
+"""The published copy: what readers open, replaced as a whole after a write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portfolio.store.connection import published_path
+from portfolio.store.engine import attach_new, sync, wal_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portfolio.store.connection import Store
+
+
+def publish(store: Store) -> Path:
+    """Copy the writer's store into a new file and put it under the published name in one step.
+
+    Readers that hold the older copy keep it until they close it.
+    """
+    published = published_path(store.path)
+    building = published.with_name(f"{published.name}.building")
+    for leftover in (building, wal_path(building)):  # of a publisher that was killed; the writer's lock is ours
+        leftover.unlink(missing_ok=True)
+    attach_new(store.connection, building, "published")
+    try:
+        store.connection.execute("COPY FROM DATABASE store TO published")
+        store.connection.execute("CHECKPOINT published")
+    finally:
+        store.connection.execute("DETACH published")
+    sync(building)
+    wal_path(published).unlink(missing_ok=True)  # of someone who wrote into the copy: it would not fit the new one
+    building.replace(published)
+    sync(published.parent)
+    return published
