@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from portfolio.store.engine import attach, engine, translated
+from portfolio.store.engine import attach, engine, failed_in_use, live_path
 from portfolio.store.lock import writer_lock
 from portfolio.store.schema import ensure_kind, ensure_not_newer, ensure_not_older, known_schema, read_identity
 
@@ -40,6 +40,7 @@ class Store:
 
 def published_path(path: Path) -> Path:
     """Return the read copy that belongs to a live file."""
+    path = live_path(path)
     return path.with_name(f"{path.stem}.published{path.suffix or '.duckdb'}")
 
 
@@ -50,9 +51,10 @@ def open_writer(path: Path, kind: Kind, wait_s: float = 0.0) -> Iterator[Store]:
     Raises StoreBusyError when another process writes, StoreError when the file is missing, damaged, foreign, of
     another schema or of the other kind. While it is open no code of this process may open the file itself.
     """
-    with writer_lock(path, wait_s), _opened(path, kind, read_only=False) as store:
+    live = live_path(path)
+    with writer_lock(live, wait_s), _opened(live, kind, read_only=False) as store:
         yield store
-        store.connection.execute("CHECKPOINT store")
+        store.connection.execute("CHECKPOINT store")  # a closed store has no write-ahead log to replay
 
 
 @contextmanager
@@ -70,7 +72,10 @@ def _opened(path: Path, kind: Kind, *, read_only: bool) -> Iterator[Store]:
             identity = read_identity(connection, path)
             ensure_kind(identity, kind, path)
             ensure_not_newer(identity, known_schema(), path)
-            ensure_not_older(identity, known_schema(), path)
+            ensure_not_older(identity, known_schema(), path, published=read_only)
             yield Store(connection, path)
-        except (duckdb.IOException, duckdb.FatalException) as error:
-            raise translated(path, error) from error
+        except duckdb.Error as error:
+            explained = failed_in_use(path, error, read_only=read_only)
+            if explained:
+                raise explained from error
+            raise

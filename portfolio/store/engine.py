@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from portfolio.errors import StoreBusyError, StoreError
+from portfolio.errors import PortfolioError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,13 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,  # a misspelt table never becomes a Python variable
 }
 _WAL_START = bytes.fromhex("640062")  # field 100, entry type 98: the version entry that opens every WAL since 1.0
+_COMMIT_FAILED = "Failed to commit: Could not"  # write the file, sync it, lock it: a TransactionException to DuckDB
 _CONFLICTING_LOCK = "Could not set lock on file"
+_MEND_LIVE = (
+    "It was left as it is: check the disk, then restore a backup, or move the file and its .wal away yourself and run "
+    "`portfolio update` to build a new one."
+)
+_MEND_COPY = "It is only a copy for readers: run `portfolio publish` to make it again from the live store."
 
 
 def engine(path: Path) -> duckdb.DuckDBPyConnection:
@@ -39,17 +45,16 @@ def engine(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
-    """Attach an existing store's file under the name `store` and use it; DuckDB's refusals become StoreErrors."""
-    _ensure_file_present(path)
-    _ensure_wal_plausible(path)
+    """Attach a store's file under the name `store` and use it: the published copy read-only, the live file to write."""
+    mend = _MEND_COPY if read_only else _MEND_LIVE
+    _ensure_file_present(path, mend)
+    _ensure_wal_plausible(path, mend)
     access = "READ_ONLY" if read_only else "READ_WRITE"
     try:
         connection.execute(f"ATTACH {_quoted(path)} AS store ({access})")
         connection.execute("USE store")
-    except duckdb.IOException as error:
-        raise _explained(path, error) from error
     except duckdb.Error as error:
-        raise StoreError(_damaged_message(path, str(error))) from error
+        raise translated(path, error, read_only=read_only) from error
 
 
 def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, name: str = "store") -> None:
@@ -57,14 +62,40 @@ def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, name: str = "s
     connection.execute(f"ATTACH {_quoted(path)} AS {name} (STORAGE_VERSION '{STORAGE_VERSION}')")
 
 
+def failed_in_use(path: Path, error: duckdb.Error, *, read_only: bool) -> PortfolioError | None:
+    """Put a failure that an open store met on the disk into our words; None when the error is a bug of ours."""
+    text = str(error)
+    if "Corrupt" in text:
+        return translated(path, error, read_only=read_only)
+    if isinstance(error, (duckdb.IOException, duckdb.FatalException)) or _COMMIT_FAILED in text:
+        message = (
+            f"The store {path} failed while in use: {_first_line(text)}. What was committed before is kept, the rest "
+            "undone. Check the disk's free space and the folder's rights, then run again."
+        )
+        return StoreError(message)
+    return None
+
+
+def live_path(path: Path) -> Path:
+    """Return the file a name leads to, so that every name of it has the same lock and a link is never replaced."""
+    return path.resolve()
+
+
 def wal_path(path: Path) -> Path:
     """Return the file in which DuckDB keeps what a killed writer had committed but not yet checkpointed."""
     return path.with_name(f"{path.name}.wal")
 
 
-def translated(path: Path, error: duckdb.Error) -> StoreError | StoreBusyError:
-    """Put a failure of the file underneath an open store into our words."""
-    return _explained(path, error)
+def translated(path: Path, error: duckdb.Error, *, read_only: bool) -> StoreError | StoreBusyError:
+    """Put a failure of the file underneath a store into our words."""
+    text = str(error)
+    if _CONFLICTING_LOCK in text:
+        message = (
+            f"The store's file {path} is open in another program ({_first_line(text)}); one process writes at a time. "
+            "Close that program, or let it read the published copy instead, and run again."
+        )
+        return StoreBusyError(message)
+    return StoreError(_unusable_message(path, text, _MEND_COPY if read_only else _MEND_LIVE))
 
 
 def _quoted(path: Path) -> str:
@@ -72,7 +103,7 @@ def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _ensure_file_present(path: Path) -> None:
+def _ensure_file_present(path: Path, mend: str) -> None:
     # Only looked at, never opened: closing a second descriptor would drop DuckDB's own lock on the file.
     try:
         size = path.stat().st_size
@@ -85,10 +116,10 @@ def _ensure_file_present(path: Path) -> None:
         )
         raise StoreError(message) from error
     if not path.is_file() or not size:
-        raise StoreError(_damaged_message(path, "an empty file" if path.is_file() else "not a regular file"))
+        raise StoreError(_unusable_message(path, "an empty file" if path.is_file() else "not a regular file", mend))
 
 
-def _ensure_wal_plausible(path: Path) -> None:
+def _ensure_wal_plausible(path: Path, mend: str) -> None:
     # DuckDB takes a WAL whose first entry it cannot read for a torn one and drops the whole of it without a word.
     try:
         with wal_path(path).open("rb") as wal:
@@ -96,25 +127,13 @@ def _ensure_wal_plausible(path: Path) -> None:
     except FileNotFoundError:
         return
     if len(start) == len(_WAL_START) and start != _WAL_START:
-        raise StoreError(_damaged_message(path, f"{wal_path(path).name} does not start like a write-ahead log"))
+        raise StoreError(_unusable_message(path, f"{wal_path(path).name} doesn't start like a write-ahead log", mend))
 
 
-def _explained(path: Path, error: duckdb.Error) -> StoreError | StoreBusyError:
-    text = str(error)
-    if _CONFLICTING_LOCK in text:
-        message = (
-            f"The store's file {path} is open in another program ({_first_line(text)}); one process writes at a time. "
-            "Close that program, or let it read the published copy instead, and run again."
-        )
-        return StoreBusyError(message)
-    return StoreError(_damaged_message(path, text))
-
-
-def _damaged_message(path: Path, seen: str) -> str:
+def _unusable_message(path: Path, seen: str, mend: str) -> str:
     return (
         f"The store {path} cannot be used: {_first_line(seen)}. A store is a whole DuckDB file, with its .wal when it "
-        "has one, on a disk with free space. It was left as it is: check the disk, then restore a backup, or move the "
-        "file and its .wal away yourself and run `portfolio update` to build a new one."
+        f"has one, on a disk with free space. {mend}"
     )
 
 

@@ -16,7 +16,7 @@ import duckdb
 
 import portfolio
 from portfolio.errors import StoreError
-from portfolio.store.engine import attach, attach_new, engine, sync, translated, wal_path
+from portfolio.store.engine import attach, attach_new, engine, live_path, sync, translated, wal_path
 from portfolio.store.lock import writer_lock
 from portfolio.store.schema import (
     APPLICATION,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 def create_store(path: Path, kind: Kind, wait_s: float = 0.0, migrations: tuple[Migration, ...] | None = None) -> bool:
     """Make an empty store unless a file of that name is there; tell whether one was made."""
+    path = live_path(path)
     _ensure_folder(path.parent)
     with writer_lock(path, wait_s):
         _clear_leftovers(path)
@@ -59,6 +60,7 @@ def migrate(
 
     A copy of the store as it was stays beside it, `<stem>.before-<first step>.duckdb`.
     """
+    path = live_path(path)
     steps = migrations or packaged_migrations()
     with writer_lock(path, wait_s):
         _clear_leftovers(path)
@@ -80,7 +82,7 @@ def _checkpointed(path: Path, kind: Kind, known: int) -> Identity:
             ensure_not_newer(identity, known, path)
             connection.execute("CHECKPOINT store")
         except (duckdb.IOException, duckdb.FatalException) as error:
-            raise translated(path, error) from error
+            raise translated(path, error, read_only=False) from error
     return identity
 
 

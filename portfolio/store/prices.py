@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portfolio.store.rows import parameters
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
@@ -68,10 +70,19 @@ LEFT JOIN core.macro AS k ON k.series = i.series AND k.observed_on = i.observed_
 WHERE k.series IS NULL OR i.value IS DISTINCT FROM k.value
 ORDER BY i.series, i.observed_on
 """
+# A row that contradicts one believed earlier throws doubt on it from the fetch on, not before.
 _INSERT_QUARANTINE = """
 INSERT INTO raw.quarantine BY NAME
+WITH believed AS (
+    SELECT 'price' AS kind, symbol, observed_on FROM raw.prices WHERE batch_id < $batch_id
+    UNION ALL SELECT 'action', symbol, observed_on FROM raw.actions WHERE batch_id < $batch_id
+    UNION ALL SELECT 'macro', series, observed_on FROM raw.macro WHERE batch_id < $batch_id
+)
 SELECT DISTINCT i.kind, i.symbol, i.observed_on, i.rule, $batch_id AS batch_id, i.severity, i.message, i.payload,
-       i.available_at
+       CASE WHEN EXISTS (
+           SELECT 1 FROM believed AS b
+           WHERE b.kind = i.kind AND b.symbol = i.symbol AND b.observed_on = i.observed_on
+       ) THEN greatest(i.available_at, $fetched_at) ELSE i.available_at END AS available_at
 FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
 WHERE NOT EXISTS (
     SELECT 1 FROM raw.quarantine AS k
@@ -122,7 +133,7 @@ def append_batch(store: Store, checked: CheckedBatch, run_id: str) -> BatchRecei
             + _insert(store, _INSERT_ACTIONS, checked.actions, batch)
             + _insert(store, _INSERT_MACRO, checked.macro, batch)
         )
-        rows_quarantined = _insert(store, _INSERT_QUARANTINE, checked.quarantined, {"batch_id": batch_id})
+        rows_quarantined = _insert(store, _INSERT_QUARANTINE, checked.quarantined, batch)
         receipt = BatchReceipt(
             batch_id, len(checked.prices) + len(checked.actions) + len(checked.macro), rows_new, rows_quarantined
         )
@@ -148,26 +159,22 @@ def read_prices(store: Store, known: Known, symbols: Collection[str] | None = No
     available_at after the cutoff or comes from a batch after `known.batch_id`.
     """
     wanted = None if symbols is None else sorted(symbols)
-    return _frame(store, _READ_PRICES, _place(known) | {"symbols": wanted})
+    return _frame(store, _READ_PRICES, parameters(known) | {"symbols": wanted})
 
 
 def read_actions(store: Store, known: Known) -> DataFrame:
     """Read dividends and splits known then: symbol, observed_on, kind, value, available_at, batch_id, fetched_at."""
-    return _frame(store, _READ_ACTIONS, _place(known))
+    return _frame(store, _READ_ACTIONS, parameters(known))
 
 
 def read_macro(store: Store, known: Known) -> DataFrame:
     """Read macro values known then: series, observed_on, value, available_at, batch_id, fetched_at."""
-    return _frame(store, _READ_MACRO, _place(known))
+    return _frame(store, _READ_MACRO, parameters(known))
 
 
 def read_quarantined(store: Store, known: Known) -> DataFrame:
     """Read the rows that had failed a check by then; CheckedBatch.quarantined's columns, batch_id and fetched_at."""
-    return _frame(store, _READ_QUARANTINED, _place(known))
-
-
-def _place(known: Known) -> dict[str, object]:
-    return {"cutoff": known.cutoff, "batch_id": known.batch_id}
+    return _frame(store, _READ_QUARANTINED, parameters(known))
 
 
 def _insert(store: Store, statement: str, frame: DataFrame, values: Mapping[str, object]) -> int:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 def parameters(record: DataclassInstance) -> dict[str, Any]:
     """Return a record's fields as the named parameters of a statement."""
-    return asdict(record)
+    values = asdict(record)
+    for name, value in values.items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            message = f"{type(record).__name__}.{name} is {value.isoformat()}: instants are aware, give it a time zone."
+            raise ValueError(message)
+    return values
 
 
 def records(found: DuckDBPyConnection, kind: type[Record], limit: int | None = None) -> list[Record]:

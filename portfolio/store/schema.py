@@ -113,11 +113,11 @@ def ensure_not_newer(identity: Identity, known: int, path: Path) -> None:
         raise StoreError(message)
 
 
-def ensure_not_older(identity: Identity, known: int, path: Path) -> None:
+def ensure_not_older(identity: Identity, known: int, path: Path, *, published: bool = False) -> None:
     """Refuse a store that has not been migrated to this release's schema yet."""
     if identity.schema < known:
         message = (
             f"The store {path} is at schema {identity.schema} and this release works on schema {known}; "
-            "migrating is never done unasked. Run: portfolio migrate"
+            f"migrating is never done unasked. Run: portfolio migrate{'; portfolio publish' if published else ''}"
         )
         raise StoreError(message)
