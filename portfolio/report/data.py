@@ -32,7 +32,11 @@ class DecisionPart:
 
 @dataclass(frozen=True, slots=True)
 class LimitRow:
-    """One limit: at `most` or at `least` `limit`; `bound` tells that it changed the target."""
+    """One limit; `bound` tells that it changed the target.
+
+    `applies_to` names the lines that each stand under it alone (every ETF for the position limit, CASH for the
+    cash buffer, none for a limit on a sum): the chart marks it there.
+    """
 
     name: str
     rule: Literal["at most", "at least"]
@@ -41,6 +45,7 @@ class LimitRow:
     held: float | None = None
     after_orders: float | None = None
     bound: bool = False
+    applies_to: tuple[str, ...] = ()
 
     def slack(self, weight: float | None) -> float | None:
         """Return how far a weight is inside the limit; negative means breached."""

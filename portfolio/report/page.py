@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from portfolio.universe import CASH
 
 if TYPE_CHECKING:
     from portfolio.findings import Finding
-    from portfolio.report.data import OrderRow, ReportData
+    from portfolio.report.data import FreshnessRow, OrderRow, ReportData
 
 FINDINGS_SHOWN = 100  # a flood is told by its count; the rows are in the store
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -45,13 +46,14 @@ def render_page(data: ReportData) -> str:
         .get_template("page.html")
         .render(
             data=data,
+            css=_css(),
             headline=wording.headline(data),
             orders=sells_first(data.orders.orders),
             rows=rows,
             findings=findings_view(data.findings),
             basis={row.symbol: row.basis for row in data.freshness if row.basis != "observed"},
-            made=[row for row in data.freshness if row.basis != "observed"],
-            weights_chart=weights_chart(rows, data.limits),
+            made=made_groups(data.freshness),
+            weights_chart=weights_chart(rows, data.limits, "kept" if data.decision.decision == "HOLD" else "target"),
             regime_charts=regime_charts(data.regime),
         )
     )
@@ -98,6 +100,15 @@ def weight_rows(data: ReportData) -> list[WeightRow]:
     ]
 
 
+def made_groups(freshness: tuple[FreshnessRow, ...]) -> list[tuple[tuple[str, str], list[str]]]:
+    """Gather the symbols that are not observed under what they are and what they are made of."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in freshness:
+        if row.basis != "observed":
+            groups.setdefault((row.basis, row.made_from), []).append(row.symbol)
+    return list(groups.items())
+
+
 def findings_view(findings: tuple[Finding, ...]) -> FindingsView:
     """Sort findings by severity, keep their order otherwise, and count them."""
     ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -106,14 +117,29 @@ def findings_view(findings: tuple[Finding, ...]) -> FindingsView:
     return FindingsView(tuple(ordered[:FINDINGS_SHOWN]), len(ordered), counts)
 
 
+def _css() -> Markup:
+    text = resources.files("portfolio.report").joinpath("templates", "page.css").read_text("utf-8")
+    return Markup(text)  # noqa: S704  # our own file, no data in it
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     loader = PackageLoader("portfolio.report")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    names = ("counted", "day", "day_full", "grouped", "instant", "money", "percent", "points", "weight")
+    names = (
+        "counted",
+        "day",
+        "day_full",
+        "grouped",
+        "instant",
+        "money",
+        "percent",
+        "points",
+        "price",
+        "probability",
+        "weight",
+    )
     environment.filters |= {name: getattr(wording, name) for name in names}
-    css, _, _ = loader.get_source(environment, "page.css")
-    environment.globals["css"] = Markup(css)  # noqa: S704  # our own file, no data in it
     return environment

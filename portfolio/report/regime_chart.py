@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from portfolio.report import wording
-from portfolio.report.regime_panels import NARROW, STATE, WIDE, Story, draw
+from portfolio.report.regime_panels import LIKELY, NARROW, STATE, WIDE, Story, draw
 
 if TYPE_CHECKING:
     from portfolio.report.data import RegimePart
@@ -32,22 +32,20 @@ def regime_charts(regime: RegimePart | None) -> list[Chart]:
     if regime is None:
         return []
     table = regime_table(regime)
-    if len(table) < POINTS_AT_LEAST:
-        return []
-    recent = table[table.index > table.index[-1] - RECENT]
-    charts = [_chart("regime-recent", "The last three years", recent, regime)]
-    if len(recent) < len(table):
-        charts.append(_chart("regime-full", "Full history", table, regime))
-    return charts
+    recent = table[table.index > table.index.max() - RECENT]
+    periods = [("regime-recent", "The last three years", recent)]
+    periods += [("regime-full", "Full history", table)] if len(recent) < len(table) else []
+    return [_chart(name, words, part, regime) for name, words, part in periods if len(part) >= POINTS_AT_LEAST]
 
 
 def regime_table(regime: RegimePart) -> pd.DataFrame:
     """Join everything drawn on the probabilities' days.
 
     Returns float64, index observed_on, columns "driver", "vol" (left out when not given or nowhere known) and
-    "state:<label>" per label. A day that a series lacks is NaN and interrupts its line; nothing is filled.
+    "state:<label>" per label. A day that a series lacks is NaN and interrupts its line; nothing is filled. A driver
+    level that is not positive has no place on a log axis and is NaN.
     """
-    columns = {"driver": regime.driver, "vol": regime.vol_annual}
+    columns = {"driver": regime.driver.where(regime.driver > 0), "vol": regime.vol_annual}
     columns |= {STATE + label: regime.history[label] for label in regime.probabilities}
     known = {name: column.reindex(regime.history.index) for name, column in columns.items() if column is not None}
     table = pd.DataFrame(known, dtype="float64")
@@ -63,7 +61,7 @@ def _chart(name: str, period: str, table: pd.DataFrame, regime: RegimePart) -> C
     thin = len(table) > POINTS_AT_MOST
     first, last = (wording.day(pd.Timestamp(table.index[place]).date()) for place in (0, -1))
     caption = f"{period}, {first} to {last} ({'last session of each week' if thin else 'every session'})"
-    story = Story(weekly(table) if thin else table, regime.driver_name, caption, _description(table, regime))
+    story = Story(weekly(table) if thin else table, caption, _description(table, regime))
     return Chart(caption, Markup().join(draw(f"{name}-{shape.classes}", shape, story) for shape in (WIDE, NARROW)))
 
 
@@ -71,6 +69,6 @@ def _description(table: pd.DataFrame, regime: RegimePart) -> str:
     label = list(regime.probabilities)[-1]
     stressed = table[STATE + label]
     return (
-        f"Filtered probability of {label}: {wording.percent(float(stressed.iloc[-1]))} on the last day, above 50 % on "
-        f"{wording.percent(float((stressed > 0.5).mean()))} of the sessions shown."  # noqa: PLR2004  # more likely than not
+        f"Filtered probability of {label}: {wording.probability(float(stressed.iloc[-1]))} on the last day, "
+        f"above 50 % on {wording.percent(float((stressed > LIKELY).mean()))} of the sessions shown."
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STATE = "state:"
 LIKELY = 0.5
 DAYS_A_YEAR = 365.25
+CALMEST_AXIS = 0.01  # a market that never moves still needs an axis
 TITLE_ROOM = 28.0
 GAP = 14.0
 FOOT = 24.0
@@ -37,7 +38,7 @@ class Shape:
 
 
 WIDE = Shape("wide", 1000, 50, 64, 220, 130, 90, 14)
-NARROW = Shape("narrow", 360, 36, 48, 160, 110, 76, 6)
+NARROW = Shape("narrow", 360, 36, 48, 160, 110, 76, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,6 @@ class Story:
     """What one chart tells: the table of `regime_table` and the words around it."""
 
     table: pd.DataFrame
-    driver_name: str
     title: str
     description: str
 
@@ -65,7 +65,7 @@ class _Panel:
 
 
 def draw(name: str, shape: Shape, story: Story) -> Markup:
-    """Draw one chart in one size."""
+    """Draw one chart in one size; the table has two rows or more."""
     table = story.table
     days = _days(table.index)
     across = svg.Scale(days[0], days[-1], shape.left, shape.width - shape.right)
@@ -82,13 +82,13 @@ def draw(name: str, shape: Shape, story: Story) -> Markup:
 
 
 def _driver(panel: _Panel, story: Story) -> Markup:
-    values = story.table["driver"].to_numpy()
+    values = _values(story, "driver")
     if np.isnan(values).all():
         return Markup()
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     scale = panel.scale(low * 0.97, high * 1.03, log=True)
-    stressed = story.table[_states_of(story.table)[-1]].to_numpy() > LIKELY
-    parts = [_title(panel, f"{story.driver_name}, log scale")]
+    stressed = _values(story, _states_of(story.table)[-1]) > LIKELY
+    parts = [_title(panel, "Index level, log scale")]
     parts += [_grid(panel, scale, tick, wording.grouped(tick)) for tick in svg.log_ticks(scale.low, scale.high, 4)]
     parts += [svg.rect("shade", x, panel.top, width, panel.bottom - panel.top) for x, width in _runs(panel.x, stressed)]
     parts += [_line(panel, scale, values, "driver", wording.grouped(float(values[-1])))]
@@ -99,22 +99,21 @@ def _states(panel: _Panel, story: Story) -> Markup:
     scale = panel.scale(0.0, 1.0)
     states = _states_of(story.table)
     parts = [_title(panel, f"Probability of {' and '.join(_plain(state) for state in states[:0:-1])}, filtered")]
+    parts += [_grid(panel, scale, tick, wording.percent(tick, 0)) for tick in (0.0, 0.5, 1.0)]
     floor = np.zeros(len(story.table))
     for place, state in enumerate(states[:0:-1]):
-        values = story.table[state].to_numpy()
-        roof = floor + values
+        roof = floor + _values(story, state)
         band = svg.band_path(panel.x, scale.places(roof), scale.places(floor))
         parts.append(svg.path(f"area area-{place}", band))
-        if place == 0:
-            line = _line(panel, scale, values, "stressed", wording.percent(float(values[-1])))
         floor = roof
-    parts += [_grid(panel, scale, tick, wording.percent(tick, 0)) for tick in (0.0, 0.5, 1.0)]
-    return Markup().join([*parts, line])
+    stressed = _values(story, states[-1])
+    newest = wording.probability(float(stressed[-1]))
+    return Markup().join([*parts, _line(panel, scale, stressed, "stressed", newest)])
 
 
 def _volatility(panel: _Panel, story: Story) -> Markup:
-    values = story.table["vol"].to_numpy()
-    scale = panel.scale(0.0, float(np.nanmax(values)) * 1.05)
+    values = _values(story, "vol")
+    scale = panel.scale(0.0, max(float(np.nanmax(values)) * 1.05, CALMEST_AXIS))
     parts = [_title(panel, "Realised volatility, 21 sessions, per year")]
     parts += [_grid(panel, scale, tick, wording.percent(tick, 0)) for tick in svg.ticks(0.0, scale.high, 3)]
     parts += [_line(panel, scale, values, "vol", wording.percent(float(values[-1])))]
@@ -126,6 +125,10 @@ def _states_of(table: pd.DataFrame) -> list[str]:
     return [str(column) for column in table.columns if str(column).startswith(STATE)]
 
 
+def _values(story: Story, column: str) -> NDArray[np.float64]:
+    return np.asarray(story.table[column], dtype=np.float64)
+
+
 def _plain(state: str) -> str:
     return state.removeprefix(STATE)
 
@@ -135,7 +138,7 @@ def _title(panel: _Panel, words: str) -> Markup:
 
 
 def _grid(panel: _Panel, scale: svg.Scale, tick: float, label: str) -> Markup:
-    y = scale(tick)
+    y = scale.at(tick)
     mark = svg.text("tick", panel.across.start - 6, y + 4, label, "end")
     return svg.line("grid", panel.across.start, y, panel.across.end, y) + mark
 
@@ -164,7 +167,7 @@ def _time_axis(across: svg.Scale, index: pd.Index, y: float, labels: int) -> Mar
     stamps = pd.date_range(first.normalize(), last, freq="MS")
     parts = []
     for stamp in stamps[[(stamp.year * 12 + stamp.month - 1) % months == 0 for stamp in stamps]]:
-        x = across(float(_days(pd.DatetimeIndex([stamp]))[0]))
+        x = across.at(float(_days(pd.DatetimeIndex([stamp]))[0]))
         parts.append(svg.line("grid", x, y, x, y + 5))
         month = "" if months % 12 == 0 else f"{wording.MONTHS[stamp.month - 1]} "
         parts.append(svg.text("tick", x, y + 19, f"{month}{stamp.year}", "middle"))
@@ -173,4 +176,4 @@ def _time_axis(across: svg.Scale, index: pd.Index, y: float, labels: int) -> Mar
 
 def _days(index: pd.Index) -> NDArray[np.float64]:
     """Return the days as numbers: days since 1970."""
-    return pd.DatetimeIndex(index).as_unit("s").asi8 / 86_400
+    return np.asarray(index.to_numpy("datetime64[D]"), dtype=np.float64)

@@ -1,7 +1,7 @@
 """Small pieces of SVG: scales, ticks, paths, text. Colours are classes that page.css paints in light and dark.
 
 Own functions instead of a plotting library: the text stays text, follows the page's colours, and a page
-costs milliseconds and tens of kilobytes (docs: the report's benchmark in `make bench`).
+costs milliseconds and tens of kilobytes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LOG_TICK_SPAN = 4.0  # from this ratio on, 1-2-5 steps give enough lines on a log axis
-
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -31,7 +29,8 @@ class Scale:
     end: float
     log: bool = False
 
-    def __call__(self, value: float) -> float:
+    def at(self, value: float) -> float:
+        """Map one value."""
         return float(self.places(np.array([value]))[0])
 
     def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,17 +56,15 @@ def ticks(low: float, high: float, wanted: int) -> list[float]:
 
 def log_ticks(low: float, high: float, wanted: int) -> list[float]:
     """Return round values inside [low, high] for a log axis: 1-2-5 steps when they are enough."""
-    if high / low < LOG_TICK_SPAN:
-        return ticks(low, high, wanted)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    return [value for value in values if low <= value <= high]
+    inside = [value for value in values if low <= value <= high]
+    return inside if len(inside) >= wanted - 1 else ticks(low, high, wanted)
 
 
 def number(value: float) -> str:
     """Write a coordinate: a tenth of a unit is finer than a screen shows."""
-    text = f"{value:.1f}"
-    return text.removesuffix(".0").replace("-0", "0") if text in {"-0.0"} else text.removesuffix(".0")
+    return f"{value:.1f}".removesuffix(".0")
 
 
 def line_path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:

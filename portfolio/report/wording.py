@@ -6,6 +6,7 @@ A number and its unit are held together by no-break spaces; what is unknown is w
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ PARIS = ZoneInfo("Europe/Paris")
 NO_BREAK = "\u00a0"
 MINUS = "\u2212"
 UNKNOWN = "n/a"
+ALMOST = 0.0005  # nearer to 0 or 1 a probability with one decimal would read 0.0 % or 100.0 %
 # strftime and calendar follow the locale; the page is English everywhere.
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -42,9 +44,24 @@ def money(value: float | None, *, signed: bool = False) -> str:
     return _with_unit(grouped(value, 2, signed=signed), "EUR")
 
 
+def price(value: float | None) -> str:
+    """Write a price with two to four decimals, as quoted: quantity times price must give the amount shown."""
+    number = grouped(value, 4)
+    return UNKNOWN if number == UNKNOWN else _with_unit(number[:-2] + number[-2:].rstrip("0"), "EUR")
+
+
 def percent(fraction: float | None, decimals: int = 1, *, signed: bool = False) -> str:
     """Write a fraction in percent: 12.3 %."""
     return _with_unit(grouped(_hundredfold(fraction), decimals, signed=signed), "%")
+
+
+def probability(fraction: float | None) -> str:
+    """Write a probability in percent; what only rounds to certainty is not called certain: > 99.9 %."""
+    if fraction is None or not 0 < fraction < 1:
+        return percent(fraction)
+    if fraction < ALMOST:
+        return f"<{NO_BREAK}{percent(0.001)}"
+    return f">{NO_BREAK}{percent(0.999)}" if fraction > 1 - ALMOST else percent(fraction)
 
 
 def weight(fraction: float | None) -> str:
@@ -72,8 +89,7 @@ def day(value: date | None) -> str:
 
 def day_full(value: date) -> str:
     """Write a day with its weekday: Wednesday 2 January 2019."""
-    words = (WEEKDAYS[value.weekday()], str(value.day), MONTHS_FULL[value.month - 1], str(value.year))
-    return NO_BREAK.join(words)
+    return f"{WEEKDAYS[value.weekday()]} {value.day}{NO_BREAK}{MONTHS_FULL[value.month - 1]} {value.year}"
 
 
 def instant(value: datetime) -> str:
@@ -92,8 +108,7 @@ def headline(data: ReportData) -> str:
     """Say the decision in one sentence."""
     start = f"{data.decision.decision} for {day_full(data.decision.session)}: "
     if data.decision.decision == "HOLD":
-        why = data.decision.reasons[0].rstrip(".") if data.decision.reasons else "no reason was given"
-        return f"{start}no orders, because {_uncapitalised(why)}."
+        return f"{start}no orders, because {_first_clause(data.decision.reasons)}."
     if data.orders.refused:
         return f"{start}the order plan was refused, so no orders."
     if not data.orders.orders:
@@ -109,7 +124,11 @@ def _trades(data: ReportData) -> str:
     return trades if cash is None else f"{trades}, keep {weight(cash)} in cash"
 
 
-def _uncapitalised(sentence: str) -> str:
-    """Lower a sentence's first letter, unless its first word is a name or ticker in capitals."""
-    first = sentence.split(" ", 1)[0]
-    return sentence if first[1:] != first[1:].lower() or not first.isalpha() else sentence[0].lower() + sentence[1:]
+def _first_clause(reasons: tuple[str, ...]) -> str:
+    """Cut the first reason after what happened (the rule and what to do follow it) and fit it into a sentence."""
+    if not reasons:
+        return "no reason was given"
+    clause = re.split(r"[.;] ", reasons[0], maxsplit=1)[0].rstrip(".;")
+    first = clause.split(" ", 1)[0]
+    is_name = not first.isalpha() or not first.istitle()  # a ticker or an abbreviation keeps its capitals
+    return clause if is_name else clause[0].lower() + clause[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,13 @@ SESSION, AS_OF = date(2019, 1, 2), date(2018, 12, 31)
 PRICES = {"WPEA.PA": 61.42, "PE500.PA": 24.118, "PUST.PA": 30.907, "LQQ.PA": 412.35, "CL2.PA": 9.8612}
 QUANTITIES = {"WPEA.PA": 93, "PE500.PA": 160, "PUST.PA": 68, "LQQ.PA": 5, "CL2.PA": 198}
 CASH_EUR = 3_204.18
-ORDERS = (("LQQ.PA", "sell", 5), ("PUST.PA", "sell", 68), ("CL2.PA", "sell", 140), ("WPEA.PA", "buy", 6))
+SIDES: tuple[tuple[str, Literal["sell", "buy"], int], ...] = (
+    ("WPEA.PA", "buy", 3),  # sells come first on the page whatever the plan's order
+    ("PE500.PA", "sell", 60),
+    ("PUST.PA", "sell", 65),
+    ("LQQ.PA", "sell", 5),
+    ("CL2.PA", "sell", 175),
+)
 
 
 def regime_part(sessions: int = 5000, labels: tuple[str, ...] = ("calm", "stressed")) -> RegimePart:
@@ -41,12 +48,13 @@ def regime_part(sessions: int = 5000, labels: tuple[str, ...] = ("calm", "stress
     random = np.random.default_rng(20181231)
     vol = 0.16 + 0.09 * np.sin(np.arange(sessions) / 190) + 0.02 * random.standard_normal(sessions).cumsum() / 20
     vol = np.clip(vol, 0.06, 0.6)
-    driver = pd.Series(1000 * np.exp(np.cumsum(0.0003 + vol / 16 * random.standard_normal(sessions))), index=days)
+    returns = 0.0003 + vol / 16 * random.standard_normal(sessions)
+    driver = pd.Series((1000 * np.exp(np.cumsum(returns))).tolist(), index=days)
     stressed = 1 / (1 + np.exp(-(vol - 0.19) * 90))
     rest = [(1 - stressed) / (len(labels) - 1)] * (len(labels) - 1)
     history = pd.DataFrame(dict(zip(labels, [*rest, stressed], strict=True)), index=days)
     newest = {label: float(history[label].iloc[-1]) for label in labels}
-    return RegimePart(newest, history, driver, "S&P 500 and Nasdaq Composite", pd.Series(vol, index=days))
+    return RegimePart(newest, history, driver, "S&P 500 and Nasdaq Composite", pd.Series(vol.tolist(), index=days))
 
 
 def account_part() -> AccountPart:
@@ -71,13 +79,11 @@ def account_part() -> AccountPart:
 
 def orders_part(account: AccountPart) -> OrdersPart:
     orders = []
-    for ticker, side, quantity in ORDERS:
+    for ticker, side, quantity in SIDES:
         instrument = UNIVERSE.instrument(ticker)
         fee = round(quantity * PRICES[ticker] * 0.005, 2)
         reason = "the stressed table holds none of it" if side == "sell" else "3.1 points below its target"
-        orders.append(
-            OrderRow(ticker, instrument.name, instrument.isin, side, quantity, PRICES[ticker], fee, reason)  # type: ignore[arg-type]
-        )
+        orders.append(OrderRow(ticker, instrument.name, instrument.isin, side, quantity, PRICES[ticker], fee, reason))
     cash_after = CASH_EUR + sum(order.cash_effect_eur for order in orders)
     left = QUANTITIES | {
         order.ticker: QUANTITIES[order.ticker] + order.quantity * (1 if order.side == "buy" else -1) for order in orders
@@ -90,11 +96,19 @@ def orders_part(account: AccountPart) -> OrdersPart:
 
 def freshness_rows() -> tuple[FreshnessRow, ...]:
     made = "2x the daily return of the index, less financing at the 3-month Treasury yield and a fee of 0.6 % a year"
-    plain = "S&P 500 index level, scaled"
+    plain = {"PUST.PA": "Nasdaq Composite daily returns"}
     rows = [FreshnessRow("^GSPC", "S&P 500", AS_OF, AS_OF, 0, "observed")]
     rows += [FreshnessRow("^NDX", "Nasdaq-100", AS_OF, AS_OF, 0, "stand-in", "NASDAQ Composite, real closes")]
     rows += [
-        FreshnessRow(item.ticker, item.name, AS_OF, AS_OF, 0, "reconstructed", made if item.leveraged else plain)
+        FreshnessRow(
+            item.ticker,
+            item.name,
+            AS_OF,
+            AS_OF,
+            0,
+            "reconstructed",
+            made if item.leveraged else plain.get(item.ticker, "S&P 500 daily returns"),
+        )
         for item in UNIVERSE.instruments
         if item.ticker != "PAEEM.PA"
     ]
@@ -114,13 +128,13 @@ def logged_decisions() -> tuple[LoggedDecision, ...]:
 def build_report_data() -> ReportData:
     account = account_part()
     orders = orders_part(account)
-    target = {"WPEA.PA": 0.28, "PE500.PA": 0.1277, "PUST.PA": 0.0, "LQQ.PA": 0.0, "CL2.PA": 0.04, "CASH": 0.5523}
+    target = {"WPEA.PA": 0.31, "PE500.PA": 0.1255, "PUST.PA": 0.0083, "LQQ.PA": 0.0076, "CL2.PA": 0.0076, "CASH": 0.541}
     reasons = (
         "The market is read as stressed with probability 93.1 %, calm with 6.9 %.",
         "Weights are the probability-weighted mix of the calm and stressed tables.",
         "PAEEM.PA has no stand-in in the sample, so its share goes to cash.",
     )
-    changes = ("Probability of stressed rose from 11.2 % to 93.1 %.", "Cash target up 38.00 points.")
+    changes = ("Probability of stressed rose from 11.2 % to 93.1 %.", "Cash target up 36.10 points.")
     after = orders.weights_after or {}
     return ReportData(
         decision=DecisionPart(
@@ -138,9 +152,17 @@ def build_report_data() -> ReportData:
         orders=orders,
         account=account,
         limits=(
-            LimitRow("Largest position", "at most", 0.4, 0.28, max(list(account.weights.values())[:-1]), 0.3),
-            LimitRow("Leveraged ETFs together", "at most", 0.3, 0.04, 0.2123, after["LQQ.PA"] + after["CL2.PA"]),
-            LimitRow("Cash", "at least", 0.1, 0.5523, account.weights["CASH"], after["CASH"], bound=True),
+            LimitRow(
+                "Largest position",
+                "at most",
+                0.4,
+                0.31,
+                account.weights["WPEA.PA"],
+                after["WPEA.PA"],
+                applies_to=UNIVERSE.tickers,
+            ),
+            LimitRow("Leveraged ETFs together", "at most", 0.3, 0.0152, 0.2125, after["LQQ.PA"] + after["CL2.PA"]),
+            LimitRow("Cash", "at least", 0.1, 0.541, account.weights["CASH"], after["CASH"], applies_to=("CASH",)),
         ),
         regime=regime_part(),
         log=logged_decisions(),
