@@ -1,21 +1,40 @@
-"""The gate every batch passes: believed rows and quarantined rows are parted, each reason is a finding."""
+"""The gate every batch passes: believed rows and quarantined rows are parted, each reason is a finding.
+
+Nothing is dropped but a repeated reading of "no value" (a macro row without a value). Whether a row is believed rests
+on what was known at its `available_at` and before; `check_known` then looks at the series as a whole.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from portfolio.findings import Finding, Severity
-from portfolio.sources.batch import QUARANTINE_DTYPES, Batch, empty_frame
+from portfolio.sources.batch import (
+    ACTION_DTYPES,
+    MACRO_DTYPES,
+    PRICE_DTYPES,
+    Batch,
+    ensure_columns,
+)
+from portfolio.sources.checks_closes import part_jumps
+from portfolio.sources.checks_rows import ACTION_CHECKS, MACRO_CHECKS, PRICE_CHECKS, broken_rules, readable
+from portfolio.sources.checks_series import Freshness, check_known, freshness
+from portfolio.sources.quarantine import findings_of, quarantine_rows
+from portfolio.sources.row_checks import row_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    import pandas as pd
-
-    from portfolio.sessions import Moment
+    from portfolio.sources.checks_rows import RowCheck
+    from portfolio.sources.row_checks import RowContext
     from portfolio.universe import Universe
+
+__all__ = ["CheckedBatch", "Freshness", "blocking", "check_batch", "check_known", "freshness"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +50,41 @@ class CheckedBatch:
     findings: tuple[Finding, ...]
 
 
-def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) -> CheckedBatch:  # noqa: ARG001  # thin form
-    """Part a batch's believed rows from the doubtful ones."""
-    return CheckedBatch(
-        batch.source,
-        batch.fetched_at,
-        batch.prices,
-        batch.actions,
-        batch.macro,
-        empty_frame(QUARANTINE_DTYPES),
-        batch.findings,
-    )
+def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) -> CheckedBatch:
+    """Part a batch's believed rows from the doubtful ones.
 
+    Parameters
+    ----------
+    batch : Batch
+        What a source gave; see its columns. NaN in a price is a finding, NaN in a macro value is no row.
+    universe : Universe
+        Which symbols and series may come, on which exchange, in which currency, with which leverage.
+    known_prices : DataFrame
+        Rows already believed (`symbol`, `observed_on`, `close`, `available_at` are read): what the batch's first rows
+        are compared with. May be empty.
 
-def check_known(  # noqa: PLR0913  # the contract's shape
-    prices: pd.DataFrame,  # noqa: ARG001  # thin form
-    macro: pd.DataFrame,  # noqa: ARG001  # thin form
-    quarantined: pd.DataFrame,  # noqa: ARG001  # thin form
-    universe: Universe,  # noqa: ARG001  # thin form
-    moment: Moment,  # noqa: ARG001  # thin form
-    macro_wanted: frozenset[str],  # noqa: ARG001  # thin form
-) -> tuple[Finding, ...]:
-    """Find what is wrong with the series believed at a moment."""
-    return ()
+    Returns
+    -------
+    CheckedBatch
+        Every row of the batch stands in exactly one of its frames. A row that waited for the next session's close
+        has that row's `available_at`. Look-ahead rule: rows known later never change whether a row is believed.
+
+    Raises
+    ------
+    SourceError
+        A frame lacks a column.
+    """
+    for frame, dtypes, what in _frames(batch):
+        ensure_columns(frame, dtypes, what)
+    context = row_context(universe, batch.fetched_at, _first_day(batch, known_prices))
+    actions, bad_actions = _part("action", batch.actions, ACTION_DTYPES, ACTION_CHECKS, context)
+    macro = batch.macro[batch.macro["value"].notna()]
+    macro, bad_macro = _part("macro", macro, MACRO_DTYPES, MACRO_CHECKS, context)
+    prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
+    prices, doubtful, waited = part_jumps(prices, known_prices, actions, context)
+    quarantined = pd.concat([bad_prices, doubtful, bad_actions, bad_macro], ignore_index=True)
+    findings = (*batch.findings, *_absences(batch, universe), *findings_of(quarantined, batch.fetched_at), *waited)
+    return CheckedBatch(batch.source, batch.fetched_at, prices, actions, macro, quarantined, findings)
 
 
 def blocking(findings: Iterable[Finding], needed: frozenset[str]) -> tuple[Finding, ...]:
@@ -63,3 +94,45 @@ def blocking(findings: Iterable[Finding], needed: frozenset[str]) -> tuple[Findi
         for finding in findings
         if finding.severity is Severity.ERROR and (finding.subject in needed or not finding.subject)
     )
+
+
+def _frames(batch: Batch) -> tuple[tuple[pd.DataFrame, Mapping[str, str], str], ...]:
+    return (
+        (batch.prices, PRICE_DTYPES, "prices"),
+        (batch.actions, ACTION_DTYPES, "actions"),
+        (batch.macro, MACRO_DTYPES, "macro"),
+    )
+
+
+def _first_day(batch: Batch, known_prices: pd.DataFrame) -> pd.Timestamp:
+    frames = (batch.prices, batch.actions, batch.macro, known_prices)
+    days = [frame["observed_on"].min() for frame in frames if not frame["observed_on"].isna().all()]
+    return min(days, default=pd.Timestamp(batch.fetched_at.date()))
+
+
+def _part(
+    kind: str, frame: pd.DataFrame, dtypes: Mapping[str, str], checks: Sequence[RowCheck], context: RowContext
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part a frame's rows into those that pass every row rule and quarantine records of the others."""
+    rows = readable(frame, dtypes)
+    key = [column for column in dtypes if column in {"symbol", "series", "observed_on", "kind"}]
+    broken = broken_rules(rows, checks, context, key)
+    bad = np.array([rule is not None for rule in broken], dtype=bool)
+    original = frame[list(dtypes)].reset_index(drop=True)
+    records = quarantine_rows(kind, original[bad], [rule for rule in broken if rule is not None])
+    return rows[~bad][list(dtypes)].reset_index(drop=True), records
+
+
+def _absences(batch: Batch, universe: Universe) -> list[Finding]:
+    """Find symbols that the batch brought nothing for; an empty answer is never a success."""
+    if batch.prices.empty:
+        message = f"The {batch.source} source brought no price at all: see its findings and try again later."
+        return [Finding(Severity.ERROR, "empty-batch", "", message)]
+    seen = {*batch.prices["symbol"], *(finding.subject for finding in batch.findings)}
+    return [
+        Finding(
+            Severity.WARNING, "no-rows", symbol, f"The {batch.source} source brought no row of {symbol}: try again."
+        )
+        for symbol in universe.exchanges
+        if symbol not in seen
+    ]

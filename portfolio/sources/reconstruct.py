@@ -59,9 +59,9 @@ def reconstruct_line(index_closes: pd.Series, rate_percent: pd.Series, spec: Lin
     if not bool((index_closes > 0).all()):
         message = "Index closes must be positive numbers: remove missing days before reconstructing."
         raise ValueError(message)
-    days = index_closes.index.to_series()
-    elapsed = days.diff().dt.days
-    rate = rate_percent.dropna().reindex(index_closes.index, method="ffill").fillna(0.0).shift(1) / 100.0
+    days = pd.DatetimeIndex(index_closes.index)
+    elapsed = pd.Series(days.to_julian_date(), index=days).diff()  # calendar days
+    rate = rate_percent.dropna().reindex(days, method="ffill").fillna(0.0).shift(1) / 100.0
     financing = (spec.leverage - 1) * rate * elapsed / MONEY_MARKET_YEAR_DAYS
     fee = spec.fee_annual * elapsed / FEE_YEAR_DAYS
     growth = 1.0 + spec.leverage * (index_closes / index_closes.shift(1) - 1.0) - financing - fee
