@@ -28,6 +28,7 @@ from pydantic_settings import (
     SettingsError as SourceParsingError,
 )
 
+from portfolio.allocation.policy import DEFAULT_TABLES
 from portfolio.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -43,12 +44,6 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 WeightTable = dict[str, Fraction]
 FredKey = Annotated[SecretStr, Field(min_length=1)]
-
-# The strategy's tables and the evidence for them: docs/decisions/0004. The slack under the limits is on purpose.
-LINES = ("WPEA.PA", "PE500.PA", "PUST.PA", "PAEEM.PA", "LQQ.PA", "CL2.PA", "CASH")
-CALM = dict(zip(LINES, (0.28, 0.20, 0.12, 0.04, 0.11, 0.11, 0.14), strict=True))
-NEUTRAL = dict(zip(LINES, (0.34, 0.20, 0.10, 0.06, 0.05, 0.05, 0.20), strict=True))
-STRESSED = dict(zip(LINES, (0.28, 0.12, 0.0, 0.0, 0.0, 0.0, 0.60), strict=True))
 
 
 def _key(name: str, default: Any, description: str, **rules: Any) -> Any:  # noqa: ANN401  # pydantic's Field is typed so
@@ -101,8 +96,10 @@ class Settings(BaseSettings):
         "PORTFOLIO_FEATURES", ("return_log_1d", "log_vol_21d"), "What the regime is read from, comma-separated."
     )
     states: Annotated[int, Field(ge=2, le=3)] = _key("PORTFOLIO_STATES", 2, "Number of regimes.")
-    starts: Annotated[int, Field(ge=2, le=200)] = _key("PORTFOLIO_STARTS", 10, "Starts of a fit; take 40 for 3 states.")
-    seed: Annotated[int, Field(ge=0, le=999_999_999)] = _key("PORTFOLIO_SEED", 20240101, "Seed of the random starts.")
+    starts: Annotated[int, Field(ge=0, le=200)] = _key(
+        "PORTFOLIO_STARTS", 0, "Starts of a fit; 0 is ten for 2 states and forty for 3."
+    )
+    seed: Annotated[int, Field(ge=0, le=999_999_999)] = _key("PORTFOLIO_SEED", 20190102, "Seed of the random starts.")
     window_sessions: Annotated[int, Field(ge=0, le=20_000)] = _key(
         "PORTFOLIO_WINDOW_SESSIONS", 0, "Sessions a fit looks back over; 0 is all of them (expanding)."
     )
@@ -126,14 +123,16 @@ class Settings(BaseSettings):
         "PORTFOLIO_DWELL_SESSIONS", 5, "Sessions a target stands before it may change."
     )
     band: Fraction = _key("PORTFOLIO_BAND", 0.025, "Smallest change of the largest-moving line that is acted on.")
-    weights_calm: WeightTable = _key("PORTFOLIO_WEIGHTS_CALM", CALM, "Target weights in the calm regime, JSON.")
+    weights_calm: WeightTable = _key(
+        "PORTFOLIO_WEIGHTS_CALM", dict(DEFAULT_TABLES["calm"]), "Target weights in the calm regime, JSON."
+    )
     weights_neutral: WeightTable = _key(
         "PORTFOLIO_WEIGHTS_NEUTRAL",
-        NEUTRAL,
+        dict(DEFAULT_TABLES["neutral"]),
         "Target weights without a trusted model, and in the middle of 3 regimes, JSON.",
     )
     weights_stressed: WeightTable = _key(
-        "PORTFOLIO_WEIGHTS_STRESSED", STRESSED, "Target weights in the stressed regime, JSON."
+        "PORTFOLIO_WEIGHTS_STRESSED", dict(DEFAULT_TABLES["stressed"]), "Target weights in the stressed regime, JSON."
     )
 
     # Logs

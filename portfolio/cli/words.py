@@ -1,0 +1,52 @@
+"""Answers in words, for a person at a terminal: made from the same documents that --json prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SAMPLE_NOTE = (
+    "Sample data: real index closes up to 2018-12-31, ETF lines reconstructed from them. "
+    "Nothing here is a recommendation."
+)
+
+
+def day_in_words(answer: Mapping[str, Any], orders: Mapping[str, Any], *, page: str, source: str) -> str:
+    """Tell the whole day."""
+    parts = [signal_in_words(answer, source), orders_in_words(orders), f"Page: {page}"]
+    return "\n\n".join(parts)
+
+
+def signal_in_words(answer: Mapping[str, Any], source: str) -> str:
+    """Tell the decision: weights, regime, reasons, findings."""
+    lines = [f"{answer['decision']} for session {answer['session']} (as of {answer['as_of']})"]
+    if source == "sample":
+        lines.insert(0, SAMPLE_NOTE + "\n")
+    probabilities = answer["regime"]["probabilities"]
+    if probabilities:
+        shown = ", ".join(f"{label} {value:.1%}" for label, value in probabilities.items())
+        lines.append(f"Regime: {shown}  (model {answer['model_id']})")
+    lines += ["", "Weights"] if answer["decision"] == "TARGET" else ["", "Weights held"]
+    lines += [f"  {line:<9} {weight:8.2%}" for line, weight in answer["weights"].items()]
+    lines.append(f"  {'sum':<9} {sum(answer['weights'].values()):8.2%}")
+    lines += ["", "Why", *(f"  - {reason}" for reason in answer["reasons"])]
+    findings = [item for item in answer["data"]["findings"] if item["severity"] != "info"]
+    if findings:
+        lines += ["", "Findings", *(f"  {item['severity']:<8} {item['message']}" for item in findings)]
+    return "\n".join(lines)
+
+
+def orders_in_words(orders: Mapping[str, Any]) -> str:
+    """Tell the orders, or why there are none."""
+    if not orders["orders"]:
+        return f"No orders: {orders['why']}"
+    lines = ["Orders (whole shares, at the last close)"]
+    lines += [
+        f"  {item['side']:<4} {item['quantity']:>6} {item['ticker']:<9} at {item['price_eur']:>10.4f} EUR, "
+        f"fee {item['fee_eur']:>7.2f} EUR  ({item['reason']})"
+        for item in orders["orders"]
+    ]
+    lines.append(f"  cash after {orders['cash_after_eur']:,.2f} EUR".replace(",", " "))
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""One session's decision from what was known: the path that the daily run, a replay and a back-test all take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from portfolio.allocation.decide import Decision, DecisionInput, PreviousTarget, decide
+from portfolio.features.build import build_features
+from portfolio.findings import Finding, Severity
+from portfolio.regime.filter import filter_probabilities
+from portfolio.sources.checks import blocking, check_known, freshness
+from portfolio.universe import CASH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portfolio.day.known import KnownData
+    from portfolio.day.terms import Terms
+    from portfolio.regime.model import RegimeModel
+    from portfolio.sessions import Moment
+    from portfolio.sources.checks import Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the account stands before the decision: the target in force, and what it holds (None when unknown)."""
+
+    previous: PreviousTarget | None
+    holdings: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the known data says before any model: features (empty when a driver is missing), findings, freshness."""
+
+    features: pd.DataFrame
+    findings: tuple[Finding, ...]
+    freshness: tuple[Freshness, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision with what it was taken from. `history` are the filtered probabilities, None without a model."""
+
+    decision: Decision
+    history: pd.DataFrame | None
+    findings: tuple[Finding, ...]
+    freshness: tuple[Freshness, ...]
+
+
+def view_of(known: KnownData, terms: Terms, moment: Moment) -> View:
+    """Check the series believed at the moment and build the features they give."""
+    findings = check_known(known.prices, known.macro, known.quarantined, terms.watched, moment, terms.macro_wanted)
+    fresh = freshness(known.prices, known.macro, terms.universe, moment, terms.macro_wanted)
+    closes = known.closes(terms.features.drivers)
+    features = build_features(closes, known.macro_by_known_day(pd.DatetimeIndex(closes.index)), terms.features)
+    return View(features, (*findings, *_untradable(terms, moment), *_unfinished(features, closes)), fresh)
+
+
+def regime_blocked(view: View, terms: Terms) -> tuple[Finding, ...]:
+    """Return the findings that leave no regime to read: those about the drivers, wanted macro series, or the whole."""
+    return blocking(view.findings, terms.drivers | terms.macro_wanted)
+
+
+def decide_session(
+    view: View, terms: Terms, moment: Moment, standing: Standing, model: RegimeModel | None, fallback_reason: str
+) -> Outcome:
+    """Decide one session's weights.
+
+    The regime's own findings block first. Then the target is worked out, and a finding about anything that is held
+    or would be targeted blocks it after all: the day is HOLD, with the reasons.
+    """
+    history = filter_probabilities(model, view.features) if model is not None and not view.features.empty else None
+    wanted = DecisionInput(
+        session=moment.session,
+        universe=terms.universe,
+        policy=terms.policy,
+        limits=terms.limits,
+        tradable=terms.tradable,
+        probabilities=_newest(history),
+        fallback_reason=fallback_reason,
+        previous=standing.previous,
+        holdings=standing.holdings,
+        blocking=regime_blocked(view, terms),
+        reconstructed=terms.reconstructed,
+        model_id=model.model_id if model is not None else None,
+    )
+    decision = decide(wanted)
+    if decision.decision == "TARGET":
+        blocked = blocking(view.findings, terms.drivers | terms.macro_wanted | _lines(decision, standing))
+        decision = decide(replace(wanted, blocking=blocked)) if blocked else decision
+    return Outcome(decision, history, (*view.findings, *decision.findings), view.freshness)
+
+
+def _lines(decision: Decision, standing: Standing) -> frozenset[str]:
+    """Tickers that the decision would hold or that the account holds."""
+    weights = [*decision.weights.items(), *(standing.holdings or {}).items()]
+    return frozenset(ticker for ticker, weight in weights if weight > 0 and ticker != CASH)
+
+
+def _newest(history: pd.DataFrame | None) -> dict[str, float] | None:
+    if history is None:
+        return None
+    return {str(label): float(value) for label, value in history.iloc[-1].items()}
+
+
+def _untradable(terms: Terms, moment: Moment) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            Severity.WARNING,
+            "no-series",
+            ticker,
+            f"The source has no series for {ticker}: its share of the weights goes to {CASH}.",
+            moment.session,
+        )
+        for ticker in terms.universe.tickers
+        if ticker not in terms.tradable
+    )
+
+
+def _unfinished(features: pd.DataFrame, closes: pd.DataFrame) -> tuple[Finding, ...]:
+    """Block when the newest day of the drivers has no feature row: an older regime must not pass for today's."""
+    newest = closes.dropna(how="all").index
+    if newest.empty or (not features.empty and features.index[-1] == newest[-1]):
+        return ()
+    seen = f"{features.index[-1]:%Y-%m-%d}" if not features.empty else "none"
+    message = (
+        f"The newest session of the drivers is {newest[-1]:%Y-%m-%d} and the newest row of features {seen}: a driver or "
+        "a wanted macro series lacks its value. Run `portfolio update` again, or change PORTFOLIO_FEATURES."
+    )
+    return (Finding(Severity.ERROR, "features-unfinished", "", message, newest[-1].date(), seen),)

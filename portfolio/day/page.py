@@ -1,0 +1,279 @@
+"""The page's data, gathered from the log: the newest decision taken again, its plan, the account and the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from portfolio import __version__
+from portfolio.day.account import Account, read_account
+from portfolio.day.signal import Replay, replay
+from portfolio.features.build import SESSIONS_PER_YEAR
+from portfolio.findings import Finding, Severity
+from portfolio.report.data import (
+    AccountPart,
+    DecisionPart,
+    FreshnessRow,
+    GateRow,
+    LimitRow,
+    LoggedDecision,
+    ModelPart,
+    OrderRow,
+    OrdersPart,
+    PositionRow,
+    RegimePart,
+    ReportData,
+    RunPart,
+    StateRow,
+)
+from portfolio.sources.sample import SAMPLE_LABELS
+from portfolio.store.models import read_model as read_model_record
+from portfolio.store.orders import read_orders
+from portfolio.store.signals import read_signals
+from portfolio.universe import CASH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portfolio.day.run import Run
+    from portfolio.day.terms import Terms
+    from portfolio.store.connection import Store
+
+LOG_ROWS = 20  # a month of sessions
+
+
+def page_data(store: Store, run: Run) -> ReportData:
+    """Gather everything the page shows.
+
+    Raises StoreError when nothing was decided yet, ModelError when the decision's model is gone.
+    """
+    again = replay(store, run, None)
+    account = read_account(store, run, again.known)
+    plan_row = read_orders(store, again.row.session)
+    plan = json.loads(plan_row.plan) if plan_row else None
+    return ReportData(
+        decision=_decision(again),
+        run=RunPart(run.run_id, __version__, run.settings.source, run.settings.source),
+        instruments=again.terms.universe.instruments,
+        orders=_orders(again, account, plan),
+        account=_account(again, account),
+        limits=_limits(again, account, plan),
+        regime=_regime(again),
+        log=_log(store),
+        freshness=_freshness(run, again),
+        findings=(*_logged_findings(again), *_disagreement(again)),
+        model=_model(store, again),
+    )
+
+
+def _decision(again: Replay) -> DecisionPart:
+    answer, previous = again.logged, again.standing.previous
+    before = dict(previous.weights) if previous else None
+    changed = {} if before is None else _changes(before, answer["weights"])
+    return DecisionPart(
+        session=again.row.session,
+        as_of=again.row.as_of,
+        decided_at=again.row.decided_at,
+        decision=answer["decision"],
+        weights=answer["weights"],
+        reasons=tuple(answer["reasons"]),
+        changes=tuple(f"{line} {old:.2%} to {new:.2%}" for line, (old, new) in changed.items()),
+        target_before=before,
+    )
+
+
+def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    pairs = {line: (before.get(line, 0.0), after.get(line, 0.0)) for line in {**after, **before}}
+    return {line: (old, new) for line, (old, new) in pairs.items() if old != new}
+
+
+def _orders(again: Replay, account: Account, plan: dict[str, Any] | None) -> OrdersPart:
+    cash = float(account.positions.cash_eur)
+    if plan is None:
+        return OrdersPart(cash_before_eur=cash, why_none="No orders were planned for this session yet.")
+    names = {item.ticker: item.name for item in again.terms.universe.instruments}
+    return OrdersPart(
+        orders=tuple(
+            OrderRow(
+                ticker=order["ticker"],
+                name=names[order["ticker"]],
+                isin=order["isin"],
+                side="sell" if order["side"] == "SELL" else "buy",
+                quantity=order["quantity"],
+                price_eur=order["price_eur"],
+                fee_eur=order["fee_eur"],
+                reason=order["reason"],
+            )
+            for order in plan["orders"]
+        ),
+        cash_before_eur=cash,
+        cash_after_eur=plan["cash_after_eur"],
+        weights_after=plan["weights_after"],
+        why_none=plan["why"] or "",
+        refused=plan["weights_after"] is None,
+    )
+
+
+def _account(again: Replay, account: Account) -> AccountPart:
+    names = {item.ticker: item.name for item in again.terms.universe.instruments}
+    positions, values, weights = account.positions, account.values_eur, account.weights
+    rows = tuple(
+        PositionRow(
+            ticker=ticker,
+            name=names.get(ticker, ticker),
+            quantity=quantity,
+            price_eur=account.prices[ticker],
+            value_eur=values[ticker],
+            weight=weights[ticker],
+            cost_eur=float(positions.cost_eur[ticker]),
+            gain_eur=values[ticker] - float(positions.cost_eur[ticker]),
+        )
+        for ticker, quantity in positions.quantities.items()
+    )
+    return AccountPart(rows, float(positions.cash_eur), account.total_eur, weights, ledger_empty=account.entries == 0)
+
+
+def _limits(again: Replay, account: Account, plan: dict[str, Any] | None) -> tuple[LimitRow, ...]:
+    limits, target = again.terms.limits, again.logged["weights"]
+    after = plan["weights_after"] if plan else None
+    bound = " ".join(again.logged["limits_bound"])
+    table = (
+        ("One position", "at most", limits.max_single_position, _largest_line, "max-single-position"),
+        ("Leveraged ETFs", "at most", limits.max_leveraged, _leveraged_in(again.terms), "max-leveraged"),
+        ("Cash", "at least", limits.min_cash, _cash, "min-cash"),
+    )
+    return tuple(
+        LimitRow(
+            name=name,
+            rule=rule,
+            limit=limit,
+            target=measure(target),
+            held=measure(account.weights),
+            after_orders=measure(after) if after else None,
+            bound=key in bound,
+        )
+        for name, rule, limit, measure, key in table
+    )
+
+
+def _largest_line(weights: Mapping[str, float]) -> float:
+    return max((weight for line, weight in weights.items() if line != CASH), default=0.0)
+
+
+def _cash(weights: Mapping[str, float]) -> float:
+    return weights.get(CASH, 0.0)
+
+
+def _leveraged_in(terms: Terms):  # noqa: ANN202  # a function of weights
+    def leveraged(weights: Mapping[str, float]) -> float:
+        return math.fsum(weights.get(ticker, 0.0) for ticker in terms.universe.leveraged)
+
+    return leveraged
+
+
+def _regime(again: Replay) -> RegimePart | None:
+    history, driver = again.outcome.history, again.terms.universe.drivers[0]
+    if history is None:
+        return None
+    level = again.known.closes([driver.symbol])[driver.symbol].dropna()
+    vol = again.view.features.get("log_vol_21d")
+    return RegimePart(
+        probabilities=dict(again.logged["regime"]["probabilities"]),
+        history=history,
+        driver=level,
+        driver_name=driver.name,
+        vol_annual=np.exp(vol) if isinstance(vol, pd.Series) else None,
+    )
+
+
+def _log(store: Store) -> tuple[LoggedDecision, ...]:
+    newest = {row.session: row for row in read_signals(store)}  # the last revision of a session wins
+    rows = []
+    for row in list(newest.values())[-LOG_ROWS:][::-1]:
+        answer = json.loads(row.answer)
+        stressed = answer["regime"]["probabilities"].get("stressed")
+        rows.append(LoggedDecision(row.session, row.decision, answer["weights"], answer["changed"], stressed))
+    return tuple(rows)
+
+
+def _freshness(run: Run, again: Replay) -> tuple[FreshnessRow, ...]:
+    universe = again.terms.universe
+    names = {item.ticker: item.name for item in universe.instruments}
+    names |= {item.symbol: item.name for item in universe.drivers} | {item.series: item.name for item in universe.macro}
+    made = SAMPLE_LABELS if run.settings.source == "sample" else {}
+    return tuple(
+        FreshnessRow(
+            symbol=row["symbol"],
+            name=names.get(row["symbol"], row["symbol"]),
+            newest=date.fromisoformat(row["newest"]) if row["newest"] else None,
+            expected=date.fromisoformat(row["expected"]) if row["expected"] else None,
+            sessions_behind=row["sessions_behind"],
+            basis=row["basis"] or "observed",
+            made_from=made.get(row["symbol"], ""),
+        )
+        for row in again.logged["data"]["freshness"]
+    )
+
+
+def _logged_findings(again: Replay) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(
+            Severity(item["severity"]),
+            item["rule"],
+            item["subject"],
+            item["message"],
+            date.fromisoformat(item["session"]) if item["session"] else None,
+            item["value"],
+        )
+        for item in again.logged["data"]["findings"]
+    )
+
+
+def _disagreement(again: Replay) -> tuple[Finding, ...]:
+    """Say so on the page when the decision it is made from, taken again, is not the logged one."""
+    if again.agrees:
+        return ()
+    message = (
+        f"The decision for {again.row.session} taken again from the log differs from the logged one: do not act on it. "
+        "Run `portfolio signal --replay` to see both, and report it."
+    )
+    return (Finding(Severity.ERROR, "replay-differs", "", message, again.row.session),)
+
+
+def _model(store: Store, again: Replay) -> ModelPart | None:
+    model = again.model
+    if model is None:
+        return None
+    record = read_model_record(store, model.model_id)
+    manifest = json.loads(record.manifest) if record else {}
+    returns = model.feature_names.index("return_log_1d")
+    means = (model.means_[:, returns] * model.scale_[returns] + model.mean_[returns]) * SESSIONS_PER_YEAR
+    states = tuple(
+        StateRow(
+            label=label,
+            mean_annual=float(means[place]),
+            vol_annual=float(model.volatilities[place]) * math.sqrt(SESSIONS_PER_YEAR),
+            persistence=float(model.transmat_[place, place]),
+            duration_sessions=float(model.expected_durations[place]),
+        )
+        for place, label in enumerate(model.labels)
+    )
+    return ModelPart(
+        model_id=model.model_id,
+        fit_start=model.fit_start,
+        fit_end=model.fit_end,
+        features=model.feature_names,
+        states=states,
+        gates=tuple(_gate(gate) for gate in manifest.get("gates", ())),
+        note="" if record else "from HMM_MODEL_PATH, a read-only override",
+    )
+
+
+def _gate(gate: dict[str, Any]) -> GateRow:
+    value = "not compared" if gate["value"] is None else f"{gate['value']:.4g}"
+    return GateRow(gate["name"], value, gate["rule"], gate["passed"])

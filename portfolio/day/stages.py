@@ -1,0 +1,173 @@
+"""The whole day: update, signal, orders, report, publish. Each stage stands on what the one before it stored."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from portfolio import __version__
+from portfolio.day.orders import Orders, log_orders, plan_session
+from portfolio.day.page import page_data
+from portfolio.day.signal import Signal, decide_and_log
+from portfolio.day.update import Update, fetch, store_batch
+from portfolio.errors import ExitCode, PortfolioError, SourceError
+from portfolio.findings import Finding, Severity
+from portfolio.report.page import render_page, write_page
+from portfolio.sessions import now_utc
+from portfolio.store.connection import open_writer
+from portfolio.store.journal import RunEnd, RunStart, append_findings, end_run, start_run
+from portfolio.store.migrate import create_store
+from portfolio.store.publish import publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from pathlib import Path
+
+    from portfolio.day.run import Run
+    from portfolio.sources.batch import Batch
+    from portfolio.store.connection import Store
+
+log = logging.getLogger(__name__)
+
+OUTCOMES = {
+    ExitCode.DONE: "done",
+    ExitCode.HOLD: "hold",
+    ExitCode.REFUSED: "refused",
+    ExitCode.FAILED: "failed",
+    ExitCode.USAGE: "failed",
+    ExitCode.BUSY: "busy",
+}
+
+
+@dataclass(slots=True)
+class Ending:
+    """What the journal will say of a run that ends well; stages fill it in."""
+
+    exit_code: ExitCode = ExitCode.DONE
+    rows_in: int = 0
+    rows_out: int = 0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The day's answer: the signal, the plan and where the page is; `exit_code` says HOLD or refused."""
+
+    signal: Signal
+    orders: Orders
+    page: Path
+    exit_code: ExitCode
+
+
+@contextmanager
+def writing(run: Run, wait_s: float = 0.0) -> Iterator[tuple[Store, Ending]]:
+    """Open the run's store as the only writer, journal start and end, and publish the read copy afterwards.
+
+    A store that does not exist yet is made. A run that raises is journaled as failed, and nothing is published.
+    """
+    settings = run.settings
+    if create_store(settings.store_path, settings.source, wait_s):
+        log.info("store created", extra={"path": str(settings.store_path)})
+    with open_writer(settings.store_path, settings.source, wait_s) as store:
+        start = RunStart(
+            run.run_id, run.command, run.moment.session, run.started_at, __version__, settings.source, os.getpid()
+        )
+        start_run(store, start)
+        ending = Ending()
+        try:
+            yield store, ending
+        except BaseException as error:
+            _end(store, run, _failed(error))
+            raise
+        _end(store, run, ending)
+        publish(store)
+
+
+def run_day(run: Run, wait_s: float = 0.0, since: date | None = None) -> Day:
+    """Do the whole day for the run's instant and return its answer."""
+    batch, unfetched = _fetched(run, since)
+    with writing(run, wait_s) as (store, ending):
+        append_findings(store, run.run_id, unfetched)
+        if batch is not None:
+            update_stage(store, run, batch, ending)
+        signal = signal_stage(store, run, ending)
+        orders = orders_stage(store, run, signal, ending)
+        page = page_stage(store, run) if signal.row else run.page_path
+    return Day(signal, orders, page, ending.exit_code)
+
+
+def update_stage(store: Store, run: Run, batch: Batch, ending: Ending) -> Update:
+    """Check and append a batch."""
+    update = store_batch(store, run, batch)
+    receipt = update.receipt
+    ending.rows_in, ending.rows_out = receipt.rows_in, receipt.rows_new
+    ending.detail["update"] = {"batch_id": receipt.batch_id, "quarantined": receipt.rows_quarantined}
+    log.info(
+        "prices and macro values stored",
+        extra={"rows_in": receipt.rows_in, "rows_new": receipt.rows_new, "quarantined": receipt.rows_quarantined},
+    )
+    return update
+
+
+def signal_stage(store: Store, run: Run, ending: Ending) -> Signal:
+    """Decide and log the session."""
+    signal = decide_and_log(store, run)
+    answer = signal.answer
+    if answer["decision"] == "HOLD":
+        ending.exit_code = ExitCode.HOLD
+    ending.detail["signal"] = {"decision": answer["decision"], "model_id": answer["model_id"]}
+    log.info("decided", extra={"session": answer["session"], "decision": answer["decision"]})
+    return signal
+
+
+def orders_stage(store: Store, run: Run, signal: Signal, ending: Ending) -> Orders:
+    """Plan and log the session's orders."""
+    orders = plan_session(run, signal.answer, signal.account)
+    if orders.plan is None:
+        ending.exit_code = ExitCode.REFUSED
+    if signal.row is not None and signal.row.revision is not None:
+        log_orders(store, run, orders, signal.row.revision)
+    ending.detail["orders"] = len(orders.plan.orders) if orders.plan else orders.refusal
+    log.info("orders planned", extra={"orders": ending.detail["orders"]})
+    return orders
+
+
+def page_stage(store: Store, run: Run) -> Path:
+    """Write the page of the newest logged decision."""
+    write_page(run.page_path, render_page(page_data(store, run)))
+    log.info("page written", extra={"path": str(run.page_path)})
+    return run.page_path
+
+
+def _fetched(run: Run, since: date | None) -> tuple[Batch | None, tuple[Finding, ...]]:
+    """Fetch, or say why not: the day goes on without, and stale data then holds it."""
+    try:
+        return fetch(run, since), ()
+    except SourceError as error:
+        log.warning("nothing fetched", extra={"reason": str(error)})
+        return None, (Finding(Severity.WARNING, "fetch-failed", "", str(error), run.moment.session),)
+
+
+def _failed(error: BaseException) -> Ending:
+    code = error.exit_code if isinstance(error, PortfolioError) else ExitCode.FAILED
+    return Ending(exit_code=code, detail={"error": f"{type(error).__name__}: {error}"})
+
+
+def _end(store: Store, run: Run, ending: Ending) -> None:
+    end_run(
+        store,
+        RunEnd(
+            run.run_id,
+            now_utc(),
+            OUTCOMES[ending.exit_code],
+            int(ending.exit_code),
+            ending.rows_in,
+            ending.rows_out,
+            json.dumps(ending.detail, sort_keys=True),
+        ),
+    )

@@ -1,0 +1,54 @@
+"""The update stage: fetch, check, append. What is doubtful goes to quarantine, what is right is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from portfolio.errors import SourceError
+from portfolio.sessions import calendar_horizon, calendar_rows
+from portfolio.sources.checks import CheckedBatch, check_batch
+from portfolio.sources.sample import fetch_sample
+from portfolio.store.calendar import write_sessions
+from portfolio.store.journal import append_findings
+from portfolio.store.prices import BatchReceipt, Known, append_batch, newest_batch, read_prices
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from portfolio.day.run import Run
+    from portfolio.sources.batch import Batch
+    from portfolio.store.connection import Store
+
+# Checks look back over the rows already believed; every batch so far counts, whatever its rows' own instants.
+FAR_FUTURE = timedelta(days=36_500)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update brought."""
+
+    checked: CheckedBatch
+    receipt: BatchReceipt
+
+
+def fetch(run: Run, since: date | None = None) -> Batch:
+    """Ask the run's source for prices and macro values.
+
+    Raises SourceError when the source cannot give anything.
+    """
+    if run.settings.source == "sample":
+        return fetch_sample(run.universe, run.moment, since)
+    message = "The live source is not part of this release: use --source sample, which needs no key and no network."
+    raise SourceError(message)
+
+
+def store_batch(store: Store, run: Run, batch: Batch) -> Update:
+    """Check a batch against what the store believes, and append it: believed rows, quarantine and findings."""
+    known = read_prices(store, Known(run.moment.decided_at + FAR_FUTURE, newest_batch(store)))
+    checked = check_batch(batch, run.universe, known)
+    receipt = append_batch(store, checked, run.run_id)
+    append_findings(store, run.run_id, checked.findings)
+    write_sessions(store, calendar_rows(calendar_horizon(run.moment.decided_at)))
+    return Update(checked, receipt)
