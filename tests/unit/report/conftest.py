@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Literal
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ from portfolio.report.data import (
     StateRow,
 )
 from portfolio.universe import read_universe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNIVERSE = read_universe()
 SESSION, AS_OF = date(2019, 1, 2), date(2018, 12, 31)
@@ -215,3 +219,62 @@ def empty_data(report_data: ReportData) -> ReportData:
     )
     account = AccountPart((), 10_000.0, 10_000.0, {"CASH": 1.0}, ledger_empty=True)
     return ReportData(hold, report_data.run, UNIVERSE.instruments, account=account)
+
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class ReadPage(HTMLParser):
+    """The page as a strict reader sees it: elements in order, tables by caption as lists of cell texts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.misnested: list[str] = []
+        self._caption = ""
+        self._rows: list[list[str]] = []
+        self.feed(html)
+        self.close()
+
+    @property
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self._caption, self._rows = "", []
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in {"th", "td"}:
+            self._rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.misnested.append(tag)
+        if tag == "table":
+            self.tables[self._caption] = self._rows
+
+    def handle_data(self, data: str) -> None:
+        text = data.replace("\u00a0", " ")
+        if "caption" in self.open:
+            self._caption += text
+        elif "th" in self.open or "td" in self.open:
+            self._rows[-1][-1] = f"{self._rows[-1][-1]} {text.strip()}".strip()
+
+
+@pytest.fixture(scope="session")
+def read_page() -> type[ReadPage]:
+    return ReadPage
+
+
+@pytest.fixture(scope="session")
+def make_regime() -> Callable[..., RegimePart]:
+    return regime_part
