@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from portfolio.ledger.entries import CENT, KINDS, ZERO, Entry
+from portfolio.ledger.entries import CENT, KINDS, ZERO, Entry, id_of_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +101,7 @@ def _entry(values: dict[str, Any]) -> Entry:
         fee=values["fee_eur"] or ZERO,
         amount=values["amount_eur"],
         note=values["note"],
-        reference=values[OPTIONAL_COLUMN] or None,
+        entry_id=id_of_reference(values[OPTIONAL_COLUMN]) if values[OPTIONAL_COLUMN] else "",
     )
 
 

@@ -19,6 +19,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
+_REFERENCE = "reference:"  # begins the id of an entry that its file gave a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,12 @@ class Entry:
     fee: Decimal = ZERO
     amount: Decimal | None = None
     note: str = ""
-    reference: str | None = None
     entry_id: str = ""
+
+    @property
+    def reference(self) -> str | None:
+        """The broker's reference that names the entry, None when its content does."""
+        return self.entry_id.removeprefix(_REFERENCE) if self.entry_id.startswith(_REFERENCE) else None
 
     @property
     def traded_eur(self) -> Decimal:
@@ -58,8 +63,13 @@ class Entry:
         return moved if self.kind in ("deposit", "dividend") else -moved
 
 
+def id_of_reference(reference: str) -> str:
+    """Return the id of an entry that carries a broker's reference."""
+    return f"{_REFERENCE}{reference}"
+
+
 def with_ids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Give each entry its id: from its reference, else from its content and how often that came before.
+    """Give each entry without a reference its id: a hash of its content and of how often that came before.
 
     So the same file, or a longer one that contains its lines, gives the same ids again, while two identical
     buys on one day stay two. The note is left out: rewording it doesn't make a new entry.
@@ -67,10 +77,12 @@ def with_ids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     seen: Counter[str] = Counter()
     named = []
     for entry in entries:
+        if entry.reference is not None:
+            named.append(entry)
+            continue
         content = _content(entry)
-        if entry.reference is None:
-            seen[content] += 1
-        key = f"{content}|{seen[content]}" if entry.reference is None else f"reference|{entry.reference}"
+        seen[content] += 1
+        key = f"{content}|{seen[content]}"
         named.append(replace(entry, entry_id=hashlib.sha256(key.encode()).hexdigest()))
     return tuple(named)
 
