@@ -72,7 +72,7 @@ def _draw(shape: _Shape, rows: Sequence[WeightRow], limits: Sequence[LimitRow], 
 
 def _axis_end(rows: Sequence[WeightRow]) -> float:
     largest = max(max(row.held, row.target, row.after or 0.0) for row in rows)
-    return max(AXIS_STEP * (int(largest / AXIS_STEP + 1e-9) + 1), 4 * AXIS_STEP)
+    return max(min(AXIS_STEP * (int(largest / AXIS_STEP + 1e-9) + 1), 1.0), 4 * AXIS_STEP, largest)
 
 
 def _grid(scale: svg.Scale, bottom: float) -> list[Markup]:

@@ -89,7 +89,7 @@ def day(value: date | None) -> str:
 
 def day_full(value: date) -> str:
     """Write a day with its weekday: Wednesday 2 January 2019."""
-    return f"{WEEKDAYS[value.weekday()]} {value.day}{NO_BREAK}{MONTHS_FULL[value.month - 1]} {value.year}"
+    return f"{WEEKDAYS[value.weekday()]} {value.day}{NO_BREAK}{MONTHS_FULL[value.month - 1]}{NO_BREAK}{value.year}"
 
 
 def instant(value: datetime) -> str:

@@ -129,6 +129,12 @@ def test_weights_chart_draws_bars_in_proportion_and_marks_the_target():
     assert "AAA: held 20.00\u00a0%, after orders 10.00\u00a0%, target 30.00\u00a0%" in drawing
 
 
+def test_weights_chart_axis_ends_at_the_whole_account():
+    rows = [WeightRow("CASH", "", held=1.0, target=0.6, after=0.6, before=None)]
+    ticks = re.findall(r'<text class="tick"[^>]*>([^<]*)<', weights_chart(rows, ()).split("</svg>")[0])
+    assert ticks == [f"{value}\u00a0%" for value in (0, 20, 40, 60, 80, 100)]
+
+
 def test_weights_chart_has_no_planned_bar_without_a_plan():
     rows = [WeightRow("AAA", "", held=0.2, target=0.2, after=None, before=None)]
     assert 'class="after"' not in weights_chart(rows, (), "kept")

@@ -213,6 +213,20 @@ def test_page_says_what_is_sample_reconstructed_or_standing_in(report_data, html
     assert "NASDAQ Composite, real closes" in html
 
 
+def test_page_calls_a_series_without_any_value_no_data(report_data, read_page):
+    unknown = replace(report_data.freshness[0], symbol="PAEEM.PA", newest=None, sessions_behind=None)
+    tables = read_page(render_page(replace(report_data, freshness=(unknown,)))).tables
+    row = tables["How many sessions each series is behind what is expected"][1]
+    assert row[1:] == ["n/a", "no data", "n/a", "31 Dec 2018"]
+
+
+def test_page_leaves_out_the_share_of_the_window_when_no_state_tells_it(report_data, read_page, page):
+    assert "Share of window" in page.tables["States of the model, calmest first"][0]
+    states = tuple(replace(state, occupancy=None) for state in report_data.model.states)
+    html = render_page(replace(report_data, model=replace(report_data.model, states=states)))
+    assert "Share of window" not in read_page(html).tables["States of the model, calmest first"][0]
+
+
 def test_page_has_no_sample_banner_when_the_store_is_live(report_data):
     live = replace(report_data, run=replace(report_data.run, store_kind="live"))
     assert "Sample data." not in render_page(live)
