@@ -64,9 +64,9 @@ def run_em(standardised: NDArray[np.float64], start: Start, spec: FitSpec) -> tu
         tol=spec.tolerance_nats,
         init_params="",  # every parameter is set below
     )
-    machine.startprob_, machine.transmat_ = start.startprob, start.transmat
-    machine.means_, machine.covars_ = start.means, start.covars
     try:
+        machine.startprob_, machine.transmat_ = start.startprob, start.transmat
+        machine.means_, machine.covars_ = start.means, start.covars
         # A division by zero or NaN is an empty state: an end, not a warning.
         with np.errstate(divide="raise", invalid="raise", over="raise"):
             machine.fit(standardised)
@@ -94,10 +94,9 @@ def has_settled(history: list[float], tolerance_nats: float) -> bool:
 
 def _collapse(found: Parameters) -> str:
     values = (found.startprob, found.transmat, found.means, found.covars)
-    if not np.isfinite(found.log_likelihood) or not all(np.isfinite(array).all() for array in values):
-        return "a parameter or the likelihood is not finite"
-    if not np.allclose(found.transmat.sum(axis=1), 1.0):
-        return "a state is never left because it is never visited"
+    finite = np.isfinite(found.log_likelihood) and all(np.isfinite(array).all() for array in values)
+    if not finite or not np.allclose(found.transmat.sum(axis=1), 1.0):
+        return "a parameter is not finite, or a state is never visited but on the last day"
     smallest = float(np.linalg.eigvalsh(found.covars).min())
     if smallest < SMALLEST_EIGENVALUE:
         return f"a state collapsed: smallest eigenvalue of its covariance {smallest:.1e}"

@@ -48,8 +48,8 @@ def filter_probabilities(model: RegimeModel, features: pd.DataFrame) -> pd.DataF
     from underflowing.
 
     Source: Rabiner (1989), "A tutorial on hidden Markov models", Proc. IEEE 77(2), eqs. (19)-(20), normalised at each
-    step; the normalised form is Hamilton (1989), Econometrica 57(2), and Zucchini, MacDonald & Langrock (2016),
-    "Hidden Markov Models for Time Series", 2nd ed., section 5.2 (state probabilities given the past).
+    step; the normalised form is the filter of Hamilton (1989), Econometrica 57(2), and is told apart from smoothing in
+    Zucchini, MacDonald & Langrock (2016), "Hidden Markov Models for Time Series", 2nd ed., chapter 5.
     """
     log_filtered, _ = _forward(model, log_densities(model, features))
     return pd.DataFrame(np.exp(log_filtered), index=features.index, columns=list(model.labels))

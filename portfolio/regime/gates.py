@@ -94,7 +94,7 @@ def _not_mostly_stressed(occupancies: np.ndarray, spec: GateSpec) -> GateResult:
 
 
 def _lasting(model: RegimeModel, spec: GateSpec) -> GateResult:
-    shortest = float(model.expected_durations.min())
+    shortest = min(float(model.expected_durations.min()), float(model.fit_rows))  # never left: the window is known
     rule = f"each state lasts at least {spec.min_expected_duration_sessions:g} sessions on average"
     return GateResult("expected-duration", shortest, rule, shortest >= spec.min_expected_duration_sessions)
 
@@ -107,8 +107,9 @@ def _apart(model: RegimeModel, spec: GateSpec) -> GateResult:
 
 def _found_again(search: Search, spec: GateSpec) -> GateResult:
     reached = [result.log_likelihood for result in search.results if result.log_likelihood is not None]
-    best = max(reached)
-    agreeing = sum(best - value <= spec.agreement_nats for value in reached)
+    near = [value for value in reached if max(reached) - value <= spec.agreement_nats]
+    # A converged start is chosen before a higher one that ran out of iterations: then nothing agrees with the best.
+    agreeing = len(near) if search.best.log_likelihood in near else 0
     rule = f"at least {spec.min_agreeing_starts} starts end within {spec.agreement_nats:g} nat of the best"
     return GateResult("agreeing-starts", float(agreeing), rule, agreeing >= spec.min_agreeing_starts)
 
