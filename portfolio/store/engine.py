@@ -28,6 +28,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": False,  # a misspelt table never becomes a Python variable
 }
 _WAL_START = bytes.fromhex("640062")  # field 100, entry type 98: the version entry that opens every WAL since 1.0
+_HEADERS = 3 * 4096  # bytes before a file's first block
 _COMMIT_FAILED = "Failed to commit: Could not"  # write the file, sync it, lock it: a TransactionException to DuckDB
 _CONFLICTING_LOCK = "Could not set lock on file"
 _MEND_LIVE = (
@@ -49,12 +50,15 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool
     mend = _MEND_COPY if read_only else _MEND_LIVE
     _ensure_file_present(path, mend)
     _ensure_wal_plausible(path, mend)
+    replayed = wal_path(path).exists()
     access = "READ_ONLY" if read_only else "READ_WRITE"
     try:
         connection.execute(f"ATTACH {_quoted(path)} AS store ({access})")
         connection.execute("USE store")
     except duckdb.Error as error:
         raise translated(path, error, read_only=read_only) from error
+    if not replayed:  # a replay may have reserved blocks that the file gets at the next checkpoint
+        _ensure_whole(connection, path, mend)
 
 
 def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, name: str = "store") -> None:
@@ -65,7 +69,7 @@ def attach_new(connection: duckdb.DuckDBPyConnection, path: Path, name: str = "s
 def failed_in_use(path: Path, error: duckdb.Error, *, read_only: bool) -> PortfolioError | None:
     """Put a failure that an open store met on the disk into our words; None when the error is a bug of ours."""
     text = str(error)
-    if "Corrupt" in text:
+    if "Corrupt" in text or "Could not read" in text:
         return translated(path, error, read_only=read_only)
     if isinstance(error, (duckdb.IOException, duckdb.FatalException)) or _COMMIT_FAILED in text:
         message = (
@@ -128,6 +132,17 @@ def _ensure_wal_plausible(path: Path, mend: str) -> None:
         return
     if len(start) == len(_WAL_START) and start != _WAL_START:
         raise StoreError(_unusable_message(path, f"{wal_path(path).name} doesn't start like a write-ahead log", mend))
+
+
+def _ensure_whole(connection: duckdb.DuckDBPyConnection, path: Path, mend: str) -> None:
+    # DuckDB notices a missing end only when a query needs it, which may be after more has been written. Used blocks,
+    # not all: free ones at the end are cut off after the header that still counts them was written.
+    blocks = connection.execute(
+        "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = 'store'"
+    )
+    needed, seen = _HEADERS + blocks.fetchall()[0][0], path.stat().st_size
+    if seen < needed:
+        raise StoreError(_unusable_message(path, f"its end is missing, {seen} bytes of {needed}", mend))
 
 
 def _unusable_message(path: Path, seen: str, mend: str) -> str:

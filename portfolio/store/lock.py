@@ -44,9 +44,9 @@ def read_holder(path: Path) -> LockHolder | None:
     """Read who holds the store's lock, None when nobody living has written it down."""
     try:
         holder = LockHolder(**json.loads(lock_path(path).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        return holder if _is_alive(holder.pid) else None
+    except (OSError, ValueError, TypeError):  # no file, or text that nobody of ours has finished writing
         return None
-    return holder if _is_alive(holder.pid) else None
 
 
 @contextmanager
@@ -111,6 +111,6 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):
+    except PermissionError:  # another user's
         return True
     return True

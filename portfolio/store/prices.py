@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portfolio.store.rows import parameters
+from portfolio.store.rows import ensure_aware, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -125,6 +125,7 @@ ORDER BY q.symbol, q.observed_on, q.rule, q.batch_id, q.payload
 
 def append_batch(store: Store, checked: CheckedBatch, run_id: str) -> BatchReceipt:
     """Append what is new or corrected in a checked batch, in one transaction; the same batch again adds no row."""
+    ensure_aware("CheckedBatch.fetched_at", checked.fetched_at)
     with store.transaction():
         batch_id = newest_batch(store) + 1
         batch = {"batch_id": batch_id, "fetched_at": checked.fetched_at}

@@ -17,10 +17,16 @@ def parameters(record: DataclassInstance) -> dict[str, Any]:
     """Return a record's fields as the named parameters of a statement."""
     values = asdict(record)
     for name, value in values.items():
-        if isinstance(value, datetime) and value.tzinfo is None:
-            message = f"{type(record).__name__}.{name} is {value.isoformat()}: instants are aware, give it a time zone."
-            raise ValueError(message)
+        if isinstance(value, datetime):
+            ensure_aware(f"{type(record).__name__}.{name}", value)
     return values
+
+
+def ensure_aware(name: str, instant: datetime) -> None:
+    """Refuse an instant without a zone, which DuckDB would take for UTC without a word."""
+    if instant.tzinfo is None:
+        message = f"{name} is {instant.isoformat()}: instants are aware, give it a time zone."
+        raise ValueError(message)
 
 
 def records(found: DuckDBPyConnection, kind: type[Record], limit: int | None = None) -> list[Record]:

@@ -70,14 +70,14 @@ def known_schema() -> int:
 
 
 def read_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> Identity:
-    """Read what the opened store says of itself; raises StoreError when it isn't ours."""
+    """Read what the opened store says of itself; raises StoreError when it isn't ours or cannot be read."""
     try:
         meta = dict(connection.execute("SELECT key, value FROM core.meta").fetchall())
         steps = connection.execute(
             "SELECT version, min_reader, release FROM core.migrations ORDER BY version"
         ).fetchall()
-    except duckdb.CatalogException as error:
-        raise StoreError(_foreign_message(path, "it has no table core.meta or core.migrations")) from error
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise StoreError(_foreign_message(path, "it has no core.meta and core.migrations of ours")) from error
     if meta.get("application") != APPLICATION:
         raise StoreError(_foreign_message(path, f"its application is {meta.get('application')!r}"))
     newest = steps[-1] if steps else (0, 0, "unknown")

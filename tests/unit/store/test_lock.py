@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portfolio.errors import ExitCode, StoreBusyError, StoreError
+from portfolio.store.lock import lock_path, read_holder, writer_lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_lock_is_refused_at_once_and_names_the_holder_when_taken(tmp_path: Path) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    with writer_lock(store):
+        started = time.monotonic()
+        with pytest.raises(StoreBusyError) as caught, writer_lock(store):
+            pytest.fail("two writers")
+        assert time.monotonic() - started < 0.5
+    assert caught.value.exit_code == ExitCode.BUSY == 5
+    assert re.search(rf"process {os.getpid()} \(.*\), since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", str(caught.value))
+    assert "--wait" in str(caught.value)
+
+
+def test_lock_is_free_again_when_its_holder_failed(tmp_path: Path) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    with pytest.raises(KeyError), writer_lock(store):
+        raise KeyError
+    with writer_lock(store):
+        assert read_holder(store) is not None
+    assert read_holder(store) is None
+
+
+def test_lock_is_had_when_it_becomes_free_while_waiting(tmp_path: Path) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with writer_lock(store):
+            held.set()
+            release.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    threading.Timer(0.2, release.set).start()
+    started = time.monotonic()
+    with writer_lock(store, wait_s=10):
+        waited_s = time.monotonic() - started
+    holder.join()
+    assert 0.1 < waited_s < 5
+
+
+def test_lock_is_refused_after_the_time_asked_for_when_it_stays_taken(tmp_path: Path) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    started = time.monotonic()
+    with (
+        writer_lock(store),
+        pytest.raises(StoreBusyError, match=r"Still busy after waiting 0\.2 s"),
+        writer_lock(store, wait_s=0.2),
+    ):
+        pytest.fail("two writers")
+    assert 0.2 <= time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "left_behind",
+    [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        '{"pid": "x", "command": "c", "since": "s"}',
+        '{"pid": 4194305, "command": "c", "since": "s"}',
+    ],
+)
+def test_holder_is_unknown_when_what_stands_there_is_stale_or_torn(tmp_path: Path, left_behind: str) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    lock_path(store).write_text(left_behind)
+    assert read_holder(store) is None
+    with writer_lock(store):  # the flock is the truth, not the text
+        assert json.loads(lock_path(store).read_text())["pid"] == os.getpid()
+
+
+def test_lock_is_refused_with_the_folder_named_when_there_is_no_such_folder(tmp_path: Path) -> None:
+    store = tmp_path / "nowhere" / "portfolio.duckdb"
+    with (
+        pytest.raises(StoreError, match=r"nowhere/portfolio.duckdb.lock cannot be opened \(No such file"),
+        writer_lock(store),
+    ):
+        pytest.fail("locked without a folder")
