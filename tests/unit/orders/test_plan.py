@@ -135,11 +135,11 @@ def test_plan_restores_the_cash_floor_when_fees_and_drift_ate_it():
 
     plan = plan_orders(replace(START, weights=weights, positions=positions, fees=FeeSchedule()))
 
-    # 40 % of 985 are 78.8 shares of WPEA, 30 % are 14.8 of PE500; one more of either would eat into the 98.50 of cash
-    # (90 + 5 + 20 = 115 less 0.13 of fees; PE500 costs 20, and WPEA's 79 shares are above 40 % of 984.87).
+    # 40 % of 984.87 are 78.8 shares of WPEA, whose 79th is above the limit; 30 % are 14.8 of PE500, whose 15th would
+    # leave 94.87 of cash, below 10 %. Fees are 0.03 and 0.10.
     assert sides(plan) == [("SELL", "WPEA.PA", 1), ("SELL", "PE500.PA", 1)]
     assert plan.cash_after_eur == Decimal("114.87")
-    assert "restores min-cash" in plan.orders[0].reason
+    assert "restores max-single-position, min-cash" in plan.orders[0].reason
 
 
 def test_plan_has_no_orders_when_whole_shares_come_no_closer():
