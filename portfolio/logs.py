@@ -80,9 +80,8 @@ def configure_logging(run_id: str, *, level: str, file: Path | None, secrets: It
         handler.addFilter(line)
     logging.basicConfig(level=level, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
-    # Libraries' chatter below a warning is not this daemon's story.
-    for name in ("matplotlib", "hmmlearn", "py.warnings"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.getLogger("py.warnings").setLevel(logging.WARNING)
+    logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # what became of each start is in the fit's own table
 
 
 def _json_lines() -> JsonFormatter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -64,13 +65,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_arguments(parser)
     parsed = parser.parse_args(rest)
     try:
-        return int(command.run(parsed))
+        code = int(command.run(parsed))
+        sys.stdout.flush()
     except PortfolioError as error:
         print(f"portfolio {name}: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except BrokenPipeError:
+        # The reader (head, say) has gone; what was committed stays. Python would complain again while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.FAILED)
     except KeyboardInterrupt:
         print(f"portfolio {name}: stopped from the keyboard; what was committed stays, run it again.", file=sys.stderr)
         return 128 + 2
+    return code
 
 
 def _top_level(arguments: list[str]) -> int:

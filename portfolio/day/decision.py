@@ -128,7 +128,7 @@ def _unfinished(features: pd.DataFrame, closes: pd.DataFrame) -> tuple[Finding, 
         return ()
     seen = f"{features.index[-1]:%Y-%m-%d}" if not features.empty else "none"
     message = (
-        f"The newest session of the drivers is {newest[-1]:%Y-%m-%d} and the newest row of features {seen}: a driver or "
-        "a wanted macro series lacks its value. Run `portfolio update` again, or change PORTFOLIO_FEATURES."
+        f"The newest session of the drivers is {newest[-1]:%Y-%m-%d} and the newest row of features {seen}: a driver "
+        "or a wanted macro series lacks its value. Run `portfolio update` again, or change PORTFOLIO_FEATURES."
     )
     return (Finding(Severity.ERROR, "features-unfinished", "", message, newest[-1].date(), seen),)

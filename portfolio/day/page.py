@@ -15,6 +15,7 @@ from portfolio.day.account import Account, read_account
 from portfolio.day.signal import Replay, replay
 from portfolio.features.build import SESSIONS_PER_YEAR
 from portfolio.findings import Finding, Severity
+from portfolio.regime.gates import occupancy
 from portfolio.report.data import (
     AccountPart,
     DecisionPart,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portfolio.day.run import Run
-    from portfolio.day.terms import Terms
     from portfolio.store.connection import Store
 
 LOG_ROWS = 20  # a month of sessions
@@ -142,51 +142,44 @@ def _limits(again: Replay, account: Account, plan: dict[str, Any] | None) -> tup
     limits, target = again.terms.limits, again.logged["weights"]
     after = plan["weights_after"] if plan else None
     bound = " ".join(again.logged["limits_bound"])
+    universe = again.terms.universe
+    leveraged = tuple(ticker for ticker in universe.tickers if ticker in universe.leveraged)
     table = (
-        ("One position", "at most", limits.max_single_position, _largest_line, "max-single-position"),
-        ("Leveraged ETFs", "at most", limits.max_leveraged, _leveraged_in(again.terms), "max-leveraged"),
-        ("Cash", "at least", limits.min_cash, _cash, "min-cash"),
+        ("One position", "at most", limits.max_single_position, universe.tickers, "max-single-position"),
+        ("Leveraged ETFs", "at most", limits.max_leveraged, leveraged, "max-leveraged"),
+        ("Cash", "at least", limits.min_cash, (CASH,), "min-cash"),
     )
     return tuple(
         LimitRow(
             name=name,
             rule=rule,
             limit=limit,
-            target=measure(target),
-            held=measure(account.weights),
-            after_orders=measure(after) if after else None,
+            target=_measured(key, lines, target),
+            held=_measured(key, lines, account.weights),
+            after_orders=_measured(key, lines, after) if after else None,
             bound=key in bound,
+            applies_to=() if key == "max-leveraged" else lines,  # a limit on a sum is marked on no line
         )
-        for name, rule, limit, measure, key in table
+        for name, rule, limit, lines, key in table
     )
 
 
-def _largest_line(weights: Mapping[str, float]) -> float:
-    return max((weight for line, weight in weights.items() if line != CASH), default=0.0)
-
-
-def _cash(weights: Mapping[str, float]) -> float:
-    return weights.get(CASH, 0.0)
-
-
-def _leveraged_in(terms: Terms):  # noqa: ANN202  # a function of weights
-    def leveraged(weights: Mapping[str, float]) -> float:
-        return math.fsum(weights.get(ticker, 0.0) for ticker in terms.universe.leveraged)
-
-    return leveraged
+def _measured(key: str, lines: tuple[str, ...], weights: Mapping[str, float]) -> float:
+    """Return what a limit looks at: the largest of its lines, or all of them together."""
+    found = [weights.get(line, 0.0) for line in lines]
+    return max(found, default=0.0) if key == "max-single-position" else math.fsum(found)
 
 
 def _regime(again: Replay) -> RegimePart | None:
-    history, driver = again.outcome.history, again.terms.universe.drivers[0]
-    if history is None:
+    history, returns = again.outcome.history, again.view.features.get("return_log_1d")
+    if history is None or returns is None:
         return None
-    level = again.known.closes([driver.symbol])[driver.symbol].dropna()
     vol = again.view.features.get("log_vol_21d")
     return RegimePart(
         probabilities=dict(again.logged["regime"]["probabilities"]),
         history=history,
-        driver=level,
-        driver_name=driver.name,
+        driver=100 * np.exp(returns.cumsum()),
+        driver_name=f"Mean of {' and '.join(driver.name for driver in again.terms.universe.drivers)}",
         vol_annual=np.exp(vol) if isinstance(vol, pd.Series) else None,
     )
 
@@ -252,6 +245,7 @@ def _model(store: Store, again: Replay) -> ModelPart | None:
     record = read_model_record(store, model.model_id)
     manifest = json.loads(record.manifest) if record else {}
     returns = model.feature_names.index("return_log_1d")
+    shares = occupancy(model, again.view.features)
     means = (model.means_[:, returns] * model.scale_[returns] + model.mean_[returns]) * SESSIONS_PER_YEAR
     states = tuple(
         StateRow(
@@ -260,6 +254,7 @@ def _model(store: Store, again: Replay) -> ModelPart | None:
             vol_annual=float(model.volatilities[place]) * math.sqrt(SESSIONS_PER_YEAR),
             persistence=float(model.transmat_[place, place]),
             duration_sessions=float(model.expected_durations[place]),
+            occupancy=float(shares[place]),
         )
         for place, label in enumerate(model.labels)
     )
@@ -275,5 +270,12 @@ def _model(store: Store, again: Replay) -> ModelPart | None:
 
 
 def _gate(gate: dict[str, Any]) -> GateRow:
-    value = "not compared" if gate["value"] is None else f"{gate['value']:.4g}"
-    return GateRow(gate["name"], value, gate["rule"], gate["passed"])
+    return GateRow(gate["name"], _gate_value(gate["name"], gate["value"]), gate["rule"], gate["passed"])
+
+
+def _gate_value(name: str, value: float | None) -> str:
+    if value is None:
+        return "not compared"
+    if name in {"occupancy", "stressed-occupancy", "relabelled"}:
+        return f"{value:.1%}".replace("%", " %")
+    return ("yes" if value else "no") if name == "converged" else f"{value:.4g}"

@@ -7,7 +7,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from portfolio.sessions import Moment, moment_at, now_utc
+from portfolio.errors import UsageError
+from portfolio.sessions import Moment, moment_at
 from portfolio.sources.sample import sample_clock
 from portfolio.universe import Universe, read_universe
 
@@ -49,11 +50,12 @@ def begin_run(
     command: str, settings: Settings, started_at: datetime, run_id: str, as_of: datetime | None = None
 ) -> Run:
     """Place a run in time: the instant asked for, else the sample's own clock, else now."""
-    instant = as_of or (sample_clock() if settings.source == "sample" else started_at)
+    clock = sample_clock() if settings.source == "sample" else started_at
+    if as_of is not None and as_of > clock:
+        message = (
+            f"--as-of {as_of.isoformat()} lies ahead of the clock, which stands at {clock.isoformat()}"
+            f"{' in the sample' if settings.source == 'sample' else ''}: nothing is known of it. Choose an earlier one."
+        )
+        raise UsageError(message)
+    instant = as_of or clock
     return Run(run_id, command, settings, read_universe(settings.universe_file), started_at, moment_at(instant))
-
-
-def begin_now(command: str, settings: Settings, as_of: datetime | None = None) -> Run:
-    """Take "now" and begin."""
-    started_at = now_utc()
-    return begin_run(command, settings, started_at, new_run_id(started_at), as_of)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from portfolio import __version__
+from portfolio.day.account import read_account
 from portfolio.day.orders import Orders, log_orders, plan_session
 from portfolio.day.page import page_data
-from portfolio.day.signal import Signal, decide_and_log
+from portfolio.day.signal import Signal, decide_and_log, read_known
 from portfolio.day.update import Update, fetch, store_batch
-from portfolio.errors import ExitCode, PortfolioError, SourceError
+from portfolio.errors import ExitCode, PortfolioError, SourceError, StoreError
 from portfolio.findings import Finding, Severity
 from portfolio.report.page import render_page, write_page
 from portfolio.sessions import now_utc
@@ -22,6 +23,7 @@ from portfolio.store.connection import open_writer
 from portfolio.store.journal import RunEnd, RunStart, append_findings, end_run, start_run
 from portfolio.store.migrate import create_store
 from portfolio.store.publish import publish
+from portfolio.store.signals import read_signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +136,27 @@ def orders_stage(store: Store, run: Run, signal: Signal, ending: Ending) -> Orde
         log_orders(store, run, orders, signal.row.revision)
     ending.detail["orders"] = len(orders.plan.orders) if orders.plan else orders.refusal
     log.info("orders planned", extra={"orders": ending.detail["orders"]})
+    return orders
+
+
+def plan_logged_stage(store: Store, run: Run, ending: Ending) -> Orders:
+    """Plan and log orders for the run's session from its logged decision and today's ledger.
+
+    Raises StoreError when the session has no logged decision.
+    """
+    row = read_signal(store, run.moment.session)
+    if row is None or row.revision is None:
+        message = (
+            f"Session {run.moment.session} has no decision yet: run `portfolio signal` (or `portfolio run`) first."
+        )
+        raise StoreError(message)
+    known = read_known(store, row.decided_at, row.batch_id)
+    orders = plan_session(run, json.loads(row.answer), read_account(store, run, known))
+    if row.decision == "HOLD":
+        ending.exit_code = ExitCode.HOLD
+    if orders.plan is None:
+        ending.exit_code = ExitCode.REFUSED
+    log_orders(store, run, orders, row.revision)
     return orders
 
 

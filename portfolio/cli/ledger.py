@@ -1,0 +1,116 @@
+"""`portfolio ledger`: bring in what really happened, and look at it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portfolio.cli.start import add_as_of, add_json, add_source, add_wait, start
+from portfolio.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from portfolio.day.run import Run
+    from portfolio.ledger.entries import Entry
+    from portfolio.ledger.positions import Positions
+
+EXAMPLE = "portfolio ledger import my-ledger.csv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("import", "show", "check"), help="docs/LEDGER.md describes the file")
+    parser.add_argument("file", nargs="?", type=Path, help="the CSV file to import")
+    add_source(parser)
+    add_as_of(parser)
+    add_wait(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if (arguments.action == "import") != (arguments.file is not None):
+        message = "`ledger import` takes one file, `ledger show` and `ledger check` take none: portfolio ledger --help."
+        raise UsageError(message)
+    begun = start("ledger", arguments)
+    if arguments.action == "import":
+        return _import(begun, arguments)
+    entries = _stored(begun)
+    return _check(entries, arguments) if arguments.action == "check" else _show(begun, entries, arguments)
+
+
+def _import(begun: Run, arguments: argparse.Namespace) -> int:
+    from portfolio.day.ledger import import_ledger  # noqa: PLC0415  # DuckDB, pandas: not for --help
+    from portfolio.day.stages import writing  # noqa: PLC0415
+
+    with writing(begun, arguments.wait) as (store, ending):
+        counts = import_ledger(store, begun, arguments.file)
+        ending.rows_in, ending.rows_out = counts.read, counts.new
+    if arguments.json:
+        print(json.dumps({"read": counts.read, "new": counts.new}))
+    else:
+        print(f"{counts.read} entries read, {counts.new} new. See them with `portfolio ledger show`.")
+    return 0
+
+
+def _stored(begun: Run) -> tuple[Entry, ...]:
+    from portfolio.day.ledger import stored_entries  # noqa: PLC0415  # DuckDB, pandas: not for --help
+    from portfolio.store.connection import open_reader  # noqa: PLC0415
+
+    with open_reader(begun.settings.store_path, begun.settings.source) as store:
+        return stored_entries(store)
+
+
+def _check(entries: Iterable[Entry], arguments: argparse.Namespace) -> int:
+    from portfolio.ledger.positions import check_ledger  # noqa: PLC0415  # with the rest of the ledger
+
+    findings = check_ledger(entries)
+    if arguments.json:
+        print(json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=2))
+    else:
+        print("\n".join(finding.message for finding in findings) or "The ledger can be true: no cash or line below 0.")
+    return 1 if findings else 0
+
+
+def _show(begun: Run, entries: tuple[Entry, ...], arguments: argparse.Namespace) -> int:
+    from portfolio.day.account import paris_day  # noqa: PLC0415  # pandas: not for --help
+    from portfolio.ledger.positions import fold  # noqa: PLC0415
+
+    positions = fold(entries, begun.settings.initial_cash, paris_day(begun.moment.decided_at))
+    if arguments.json:
+        print(json.dumps(_document(entries, positions), indent=2))
+        return 0
+    for entry in entries:
+        line = f"{entry.quantity:>6} {entry.ticker:<9} at {entry.price}" if entry.quantity else entry.ticker or ""
+        print(f"{entry.booked_on}  {entry.kind:<10} {line:<32} {entry.cash_flow_eur:>12} EUR  {entry.note}")
+    print(f"{'' if entries else 'The ledger is empty: the account starts from INITIAL_CASH.'}\nPositions")
+    for ticker, quantity in positions.quantities.items():
+        print(f"  {quantity:>6} {ticker:<9} cost {positions.cost_eur[ticker]} EUR")
+    print(f"  cash   {positions.cash_eur} EUR")
+    return 0
+
+
+def _document(entries: tuple[Entry, ...], positions: Positions) -> dict[str, Any]:
+    """Write entries and positions as plain JSON values; money is text, so that no cent is lost in a float."""
+    return {
+        "entries": [
+            {
+                "date": entry.booked_on.isoformat(),
+                "kind": entry.kind,
+                "ticker": entry.ticker,
+                "quantity": entry.quantity,
+                "price_eur": None if entry.price is None else str(entry.price),
+                "fee_eur": str(entry.fee),
+                "cash_flow_eur": str(entry.cash_flow_eur),
+                "note": entry.note,
+            }
+            for entry in entries
+        ],
+        "positions": {
+            ticker: {"quantity": quantity, "cost_eur": str(positions.cost_eur[ticker])}
+            for ticker, quantity in positions.quantities.items()
+        },
+        "cash_eur": str(positions.cash_eur),
+        "invested_eur": str(positions.invested_eur),
+    }

@@ -1,0 +1,50 @@
+"""The ledger in and out of the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portfolio.day.account import entry_of, paris_day, row_of
+from portfolio.errors import LedgerError
+from portfolio.ledger.csv_format import read_entries_csv
+from portfolio.ledger.entries import new_entries
+from portfolio.ledger.positions import check_ledger
+from portfolio.store.ledger import append_entries, read_entries
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portfolio.day.run import Run
+    from portfolio.ledger.entries import Entry
+    from portfolio.store.connection import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many entries a file had, and how many of them the ledger did not have yet."""
+
+    read: int
+    new: int
+
+
+def import_ledger(store: Store, run: Run, path: Path) -> Imported:
+    """Add a file's entries to the ledger, all or none.
+
+    Raises LedgerError when the file breaks a rule, or the ledger with it could not be true.
+    """
+    imported = read_entries_csv(path, run.universe.tickers, paris_day(run.moment.decided_at))
+    known = stored_entries(store)
+    fresh = new_entries(known, imported)
+    findings = check_ledger((*known, *fresh))
+    if findings:
+        told = " ".join(finding.message for finding in findings[:10])
+        message = f"{path} was not imported, the ledger could not be true with it. {told}"
+        raise LedgerError(message)
+    append_entries(store, [row_of(entry, run) for entry in fresh])
+    return Imported(len(imported), len(fresh))
+
+
+def stored_entries(store: Store) -> tuple[Entry, ...]:
+    """Read the ledger's entries, oldest first."""
+    return tuple(entry_of(row) for row in read_entries(store))

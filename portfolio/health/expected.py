@@ -1,0 +1,51 @@
+"""What should be there by now, from the calendars the store carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+HOME = "XPAR"
+PARIS = ZoneInfo("Europe/Paris")
+KNOWN_FROM = time(6, 0)  # as in portfolio.sessions, whose calendars take half a second to import
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """Sessions and their opens (UTC) by exchange, oldest first, seen from an instant."""
+
+    sessions: Mapping[str, Sequence[tuple[date, datetime]]]
+    instant: datetime
+
+    @property
+    def reaches_now(self) -> bool:
+        """Whether a session still to come is known; without one nothing can be called late or on time."""
+        return any(opens_at > self.instant for _, opens_at in self.sessions.get(HOME, ()))
+
+    def last_opened(self) -> tuple[date, datetime] | None:
+        """Return the newest session that has opened."""
+        return next((pair for pair in reversed(self.sessions.get(HOME, ())) if pair[1] <= self.instant), None)
+
+    def expected_on(self, exchange: str) -> date | None:
+        """Return the newest day whose close could be known before the newest opened session."""
+        opened = self.last_opened()
+        if opened is None:
+            return None
+        days = (day for day, _ in reversed(self.sessions.get(exchange, ())) if known_from(day) <= opened[1])
+        return next(days, None)
+
+    def behind(self, exchange: str, newest: date, expected: date | None) -> int:
+        """Count the sessions after `newest` up to and including `expected`."""
+        if expected is None:
+            return 0
+        return sum(1 for day, _ in self.sessions.get(exchange, ()) if newest < day <= expected)
+
+
+def known_from(day: date) -> datetime:
+    """Return the instant from which a day's close could be known: 06:00 in Paris on the next day."""
+    return datetime.combine(day + timedelta(days=1), KNOWN_FROM, PARIS)
