@@ -17,7 +17,9 @@ from portfolio.sources.batch import (
     ACTION_DTYPES,
     MACRO_DTYPES,
     PRICE_DTYPES,
+    QUARANTINE_DTYPES,
     Batch,
+    empty_frame,
     ensure_columns,
 )
 from portfolio.sources.checks_closes import part_jumps
@@ -61,7 +63,8 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
         Which symbols and series may come, on which exchange, in which currency, with which leverage.
     known_prices : DataFrame
         Rows already believed (`symbol`, `observed_on`, `close`, `available_at` are read): what the batch's first rows
-        are compared with. May be empty.
+        are compared with. May be without rows. The batch should reach back to the newest of them for every symbol,
+        else a doubtful row that it leaves out stays in quarantine.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
     prices, doubtful, waited = part_jumps(prices, known_prices, actions, context)
     quarantined = pd.concat([bad_prices, doubtful, bad_actions, bad_macro], ignore_index=True)
-    findings = (*batch.findings, *_absences(batch, universe), *findings_of(quarantined, batch.fetched_at), *waited)
+    findings = (*batch.findings, *findings_of(quarantined, batch.fetched_at), *waited, *_absences(batch, universe))
     return CheckedBatch(batch.source, batch.fetched_at, prices, actions, macro, quarantined, findings)
 
 
@@ -114,6 +117,8 @@ def _part(
     kind: str, frame: pd.DataFrame, dtypes: Mapping[str, str], checks: Sequence[RowCheck], context: RowContext
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part a frame's rows into those that pass every row rule and quarantine records of the others."""
+    if frame.empty:
+        return empty_frame(dtypes), empty_frame(QUARANTINE_DTYPES)
     rows = readable(frame, dtypes)
     key = [column for column in dtypes if column in {"symbol", "series", "observed_on", "kind"}]
     broken = broken_rules(rows, checks, context, key)

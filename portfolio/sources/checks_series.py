@@ -200,7 +200,7 @@ def _carried(state: Freshness, rows: pd.DataFrame) -> Iterable[Finding]:
 
 def _doubtful(state: Freshness, rows: pd.DataFrame, doubted: pd.DataFrame, exchange: str) -> Iterable[Finding]:
     sessions = sessions_between(exchange, state.expected_on - timedelta(days=30), state.expected_on)[-DOUBT_SESSIONS:]
-    days = doubted[~doubted["observed_on"].isin(rows["observed_on"])]
+    days = doubted[~doubted["observed_on"].isin(rows["observed_on"]) & (doubted["rule"] != "not-a-session")]
     recent = days[days["observed_on"].isin(pd.DatetimeIndex(sessions))].drop_duplicates("observed_on", keep="last")
     for row in recent.to_dict("records"):
         message = f"{row['message']} No other row of that day is believed."

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 # A doubtful price older than this many sessions blocks nothing any more: the series has gone on without it.
 DOUBT_SESSIONS = 5
 RECENT_SESSIONS = 10  # younger findings are told one by one, older ones as a count
-TOLD_ONE_BY_ONE = 3  # up to so many old rows of one rule are still told one by one
+OLD_TOLD_SINGLY = 3  # up to so many old rows of one rule are still told one by one
+RECENT_TOLD_SINGLY = 10  # and so many recent ones: a page of the same finding hides the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,9 @@ def findings_of(quarantined: pd.DataFrame, fetched_at: datetime) -> Iterable[Fin
     doubt_from = sessions_back(fetched_at.date(), DOUBT_SESSIONS)
     for _, rows in quarantined.groupby(["symbol", "rule"], sort=False):
         old = rows["observed_on"] < recent_from
-        counted = old if old.sum() > TOLD_ONE_BY_ONE else old & False
-        for row in rows[~counted].to_dict("records"):
-            yield _single(row, doubt_from)
-        if counted.any():
-            yield _summary(rows[counted])
+        for part, singly in ((rows[old], OLD_TOLD_SINGLY), (rows[~old], RECENT_TOLD_SINGLY)):
+            told = [_single(row, doubt_from) for row in part.to_dict("records")]
+            yield from told if len(told) <= singly else [_summary(part, told)]
 
 
 def _single(row: Mapping[Hashable, object], doubt_from: pd.Timestamp) -> Finding:
@@ -111,11 +110,11 @@ def _single(row: Mapping[Hashable, object], doubt_from: pd.Timestamp) -> Finding
     return Finding(severity, str(row["rule"]), str(row["symbol"]), message, day.date() if dated else None, value)
 
 
-def _summary(rows: pd.DataFrame) -> Finding:
-    first, last, newest = rows["observed_on"].min(), rows["observed_on"].max(), rows.iloc[-1]
-    severity = Severity.INFO if newest["severity"] == Severity.INFO else Severity.WARNING
+def _summary(rows: pd.DataFrame, told: Sequence[Finding]) -> Finding:
+    first, last, newest = rows["observed_on"].min(), rows["observed_on"].max(), told[-1]
+    severity = max((finding.severity for finding in told), key=list(Severity).index)
     message = (
-        f"{newest['symbol']}: {len(rows)} rows from {first:%Y-%m-%d} to {last:%Y-%m-%d} are in quarantine under "
-        f"{newest['rule']}; the last: {newest['message']}"
+        f"{newest.subject}: {len(told)} rows from {first:%Y-%m-%d} to {last:%Y-%m-%d} are in quarantine under "
+        f"{newest.rule}; the last: {newest.message}"
     )
-    return Finding(severity, newest["rule"], newest["symbol"], message, last.date(), str(len(rows)))
+    return Finding(severity, newest.rule, newest.subject, message, newest.session, str(len(told)))

@@ -108,7 +108,7 @@ def on_closed_day(rows: pd.DataFrame, context: RowContext) -> pd.Series:
 
 def shifted_week(rows: pd.DataFrame, _: RowContext) -> pd.Series:
     """Rows in the week after a Sunday row of the same symbol: its days are probably all shifted by one."""
-    weekday = rows["observed_on"].dt.dayofweek
+    weekday = rows["observed_on"].dt.day_of_week
     sunday = rows["observed_on"].dt.normalize() - pd.to_timedelta((weekday + 1) % 7, unit="D")
     keys = rows["symbol"].astype("str") + sunday.astype("str")
     return keys.isin(set(keys[weekday == SUNDAY]))
