@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from portfolio.allocation.limits import Limit, Limits, bind_limits, breaches
 from portfolio.allocation.policy import FALLBACK, Policy, blend, shown_probabilities, shown_weights
-from portfolio.allocation.weights import all_cash, from_bp, ordered, percent, quantised
+from portfolio.allocation.weights import all_cash, from_bp, ordered, percent, points, quantised
 from portfolio.findings import Finding, Severity
 from portfolio.universe import CASH, Universe
 
@@ -145,10 +145,10 @@ def _desired(wanted: DecisionInput, rules: tuple[Limit, ...]) -> _Desired:
     weights, reasons = _blended(wanted)
     weights, moved = _without_untradable(weights, wanted.tradable)
     weights, bound = bind_limits(ordered(weights, wanted.universe.tickers), rules)
-    points = quantised(weights, lambda rounded: not breaches(rounded, rules))
-    estimated = [t for t in wanted.universe.tickers if points.get(t) and t in wanted.reconstructed]
+    in_bp = quantised(weights, lambda rounded: not breaches(rounded, rules))
+    estimated = [t for t in wanted.universe.tickers if in_bp.get(t) and t in wanted.reconstructed]
     note = (f"Prices of {', '.join(estimated)} are reconstructed, not quoted.",) if estimated else ()
-    return _Desired(from_bp(points), bound, (*reasons, *moved, *(f"Limit {cut}." for cut in bound), *note))
+    return _Desired(from_bp(in_bp), bound, (*reasons, *moved, *(f"Limit {cut}." for cut in bound), *note))
 
 
 def _blended(wanted: DecisionInput) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -192,13 +192,13 @@ def _why_kept(wanted: DecisionInput, desired: Mapping[str, float], rules: tuple[
         return f"The target of {previous.session} stays: today's weights are the same."
     if previous.sessions_since_change < policy.dwell_sessions:
         return (
-            f"The target of {previous.session} stays: it is {previous.sessions_since_change} session(s) old and stays "
-            f"{policy.dwell_sessions} at least (today's would be {shown_weights(desired)})."
+            f"The target of {previous.session} stays: it is {_sessions(previous.sessions_since_change)} old and stays "
+            f"{_sessions(policy.dwell_sessions)} at least (today's would be {shown_weights(desired)})."
         )
     if difference < policy.band - _BAND_NOISE:
         return (
-            f"The target of {previous.session} stays: the largest difference is {_points(difference)} on {line}, "
-            f"under the band of {_points(policy.band)}."
+            f"The target of {previous.session} stays: the largest difference is {points(difference)} on {line}, "
+            f"under the band of {points(policy.band)}."
         )
     return None
 
@@ -232,7 +232,7 @@ def _drift(wanted: DecisionInput, rules: tuple[Limit, ...]) -> tuple[Finding, ..
             Severity.WARNING,
             "drift-beyond-limit",
             name,
-            f"The account has drifted beyond the limit {name}: {breach}. Today's orders restore it unless held.",
+            f"The account has drifted beyond the limit {name}: {breach}. Orders restore it, unless the day is HOLD.",
             wanted.session,
             breach,
         )
@@ -240,5 +240,5 @@ def _drift(wanted: DecisionInput, rules: tuple[Limit, ...]) -> tuple[Finding, ..
     )
 
 
-def _points(weight: float) -> str:
-    return f"{round(100 * weight, 2):g} points"
+def _sessions(count: int) -> str:
+    return f"{count} session{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portfolio.allocation.limits import breaches
-from portfolio.allocation.weights import ordered, percent
+from portfolio.allocation.weights import percent
 from portfolio.errors import ModelError, SettingsError
 from portfolio.universe import CASH
 
@@ -110,11 +110,6 @@ def blend(probabilities: Mapping[str, float], tables: Mapping[str, Mapping[str, 
         ticker: math.fsum(p / total * tables[label].get(ticker, 0.0) for label, p in probabilities.items())
         for ticker in names
     }
-
-
-def table_weights(label: str, policy: Policy, tickers: Iterable[str]) -> dict[str, float]:
-    """Return one table in the universe's order."""
-    return ordered(policy.tables[label], tickers)
 
 
 def _ensure_table(label: str, table: Mapping[str, float], known: tuple[str, ...], rules: tuple[Limit, ...]) -> None:

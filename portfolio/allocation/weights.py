@@ -55,35 +55,40 @@ def quantised(
 
     Notes
     -----
-    Source: Hamilton's method of apportionment (M. Balinski and H. Young, Fair Representation, 1982, ch. 3).
+    Source: Hamilton's method of apportionment (M. Balinski and H. Young, Fair Representation, 1982).
 
     """
     _ensure_weights(weights)
     exact = {ticker: weight * WHOLE_BP for ticker, weight in weights.items() if ticker != CASH}
-    points = {ticker: math.floor(value + _NOISE_BP) for ticker, value in exact.items()}
+    in_bp = {ticker: math.floor(value + _NOISE_BP) for ticker, value in exact.items()}
     exact_cash = weights.get(CASH, 0.0) * WHOLE_BP
-    missing = WHOLE_BP - sum(points.values()) - math.floor(exact_cash + _NOISE_BP)
+    missing = WHOLE_BP - sum(in_bp.values()) - math.floor(exact_cash + _NOISE_BP)
     remainders = {CASH: exact_cash - math.floor(exact_cash + _NOISE_BP)}
-    remainders |= {ticker: value - points[ticker] for ticker, value in exact.items()}
+    remainders |= {ticker: value - in_bp[ticker] for ticker, value in exact.items()}
     by_remainder = sorted(remainders, key=lambda ticker: -round(remainders[ticker], 6))  # stable: CASH wins ties
     for ticker in by_remainder[:missing]:
         if ticker == CASH:
             continue
-        raised = points | {ticker: points[ticker] + 1}
+        raised = in_bp | {ticker: in_bp[ticker] + 1}
         if keeps_limits is None or keeps_limits(from_bp(_with_cash(raised))):
-            points = raised
-    return _with_cash(points)
+            in_bp = raised
+    return _with_cash(in_bp)
 
 
-def from_bp(points: Mapping[str, int]) -> dict[str, float]:
+def from_bp(in_bp: Mapping[str, int]) -> dict[str, float]:
     """Turn basis points into fractions, each the float nearest to a multiple of 0.0001."""
-    return {ticker: value / WHOLE_BP for ticker, value in points.items()}
+    return {ticker: value / WHOLE_BP for ticker, value in in_bp.items()}
 
 
 def percent(weight: float) -> str:
     """Show a fraction for a reader: 28.0 %, or 28.37 % where the second decimal says something."""
-    points = round(weight * WHOLE_BP)
-    return f"{points / 100:.1f} %" if points % 10 == 0 else f"{points / 100:.2f} %"
+    in_bp = round(weight * WHOLE_BP)
+    return f"{in_bp / 100:.1f} %" if in_bp % 10 == 0 else f"{in_bp / 100:.2f} %"
+
+
+def points(difference: float) -> str:
+    """Show a difference of two weights for a reader: 2.5 points."""
+    return f"{round(100 * difference, 2):g} points"
 
 
 def _with_cash(lines: Mapping[str, int]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portfolio.allocation.limits import breaches
-from portfolio.allocation.weights import WHOLE_BP, from_bp, ordered, percent, quantised
+from portfolio.allocation.weights import WHOLE_BP, from_bp, ordered, percent, points, quantised
 from portfolio.errors import RuleRefusedError
 from portfolio.findings import Finding, Severity
 from portfolio.orders.records import Order, Plan, PlanInput
@@ -59,7 +59,7 @@ def plan_orders(wanted: PlanInput) -> Plan:
 
 def _account(wanted: PlanInput, target_bp: Mapping[str, int]) -> Account:
     held = wanted.positions.quantities
-    targeted = [ticker for ticker, points in target_bp.items() if points and ticker != CASH]
+    targeted = [ticker for ticker, share in target_bp.items() if share and ticker != CASH]
     prices = decimal_prices(wanted.prices, dict.fromkeys((*targeted, *held)))
     if wanted.positions.cash_eur < 0:
         message = f"Cash is {wanted.positions.cash_eur} EUR: it is never below 0. Mend the ledger and plan again."
@@ -76,8 +76,8 @@ def _why_idle(account: Account, after: Account, target: Mapping[str, float], ban
     line, difference = _largest_difference(held, target)
     if band is not None and difference < band - _NOISE:
         return (
-            f"No line is {percent(band)} or more away from its target (the largest difference is {percent(difference)}"
-            f" on {line}): nothing is traded."
+            f"No line is {points(band)} or more away from its target (the largest difference is "
+            f"{points(difference)} on {line}): nothing is traded."
         )
     unchanged = after.quantities == account.quantities
     if unchanged or (band is not None and distance(after.weights, target) >= distance(held, target) - _NOISE):
@@ -131,13 +131,13 @@ def _plan(
 def _too_dear(wanted: PlanInput, after: Account, target_bp: Mapping[str, int]) -> tuple[Finding, ...]:
     """Report targeted lines of which the account can't hold a single share."""
     findings = []
-    for ticker, points in target_bp.items():
-        budget = after.value_eur * points / WHOLE_BP
-        if ticker == CASH or not points or ticker in after.quantities or after.prices[ticker] <= budget:
+    for ticker, share in target_bp.items():
+        budget = after.value_eur * share / WHOLE_BP
+        if ticker == CASH or not share or ticker in after.quantities or after.prices[ticker] <= budget:
             continue
         message = (
             f"{ticker} is not held: one share costs {after.prices[ticker]:.2f} EUR and its target of "
-            f"{percent(points / WHOLE_BP)} is {budget:.2f} EUR. What whole shares cannot hold stays in {CASH}."
+            f"{percent(share / WHOLE_BP)} is {budget:.2f} EUR. What whole shares cannot hold stays in {CASH}."
         )
         findings.append(
             Finding(Severity.INFO, "share-dearer-than-target", ticker, message, wanted.session, f"{budget:.2f}")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from portfolio.orders.fees import FeeSchedule
     from portfolio.orders.records import Side
 
-SETTLING_ROUNDS = 20  # fees depend on sizes and sizes on what fees leave: two or three rounds settle it
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -78,26 +76,19 @@ def settled_quantities(account: Account, target_bp: Mapping[str, int], rules: tu
     """Return whole quantities sized on what the account is worth after the fees of trading to them.
 
     Sizes for a value V are good when trading to them leaves V or more: what is more is cash, and lines only
-    weigh less. V falls from round to round until that is so; if it does not settle, V is what the dearest fees
-    that can occur leave.
+    weigh less. V falls from round to round until that is so. It ends, because fees are bounded; in practice after
+    two or three rounds, because fees change by a small part of what V does.
     """
     value = account.value_eur
-    for _ in range(SETTLING_ROUNDS):
+    while True:
         quantities = whole_shares(target_bp, value, account.prices, rules)
         left = traded(account, quantities).value_eur
         if left >= value:
             return quantities
         value = left
-    return whole_shares(target_bp, account.value_eur - _dearest_fees(account), account.prices, rules)
 
 
 def _trade(account: Account, ticker: str, side: Side, quantity: int) -> Trade:
     price = account.prices[ticker]
     amount = (quantity * price).quantize(CENT, ROUND_CEILING if side == "BUY" else ROUND_FLOOR)
     return Trade(ticker, side, quantity, price, amount, account.fees.fee(amount))
-
-
-def _dearest_fees(account: Account) -> Decimal:
-    """Bound fees and cent rounding from above: no order is larger than the whole account and a share."""
-    per_line = (account.fees.fee(account.value_eur + price) + CENT for price in account.prices.values())
-    return sum(per_line, start=Decimal(0))

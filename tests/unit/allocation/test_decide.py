@@ -104,7 +104,10 @@ def test_decide_keeps_the_target_when_it_is_younger_than_the_dwell(sessions, kep
     assert (decision.weights == NEUTRAL_WEIGHTS) is kept
     assert decision.changed is not kept
     assert decision.desired == DEFAULT_TABLES["calm"]
-    assert any(f"it is {sessions} session(s) old and stays 5 at least" in reason for reason in decision.reasons) is kept
+    assert (
+        any(f"it is {sessions} sessions old and stays 5 sessions at least" in reason for reason in decision.reasons)
+        is kept
+    )
 
 
 def test_decide_shows_each_line_that_changed_when_the_target_changes():

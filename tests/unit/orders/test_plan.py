@@ -114,7 +114,7 @@ def test_plan_has_no_orders_when_no_line_is_a_band_away(quantity, orders):
     assert bool(plan.orders) is orders
     if not orders:
         assert plan.suppressed == (
-            "No line is 2.5 % or more away from its target (the largest difference is 2.0 % on WPEA.PA): "
+            "No line is 2.5 points or more away from its target (the largest difference is 2 points on WPEA.PA): "
             "nothing is traded."
         )
         assert plan.cash_after_eur == positions.cash_eur
