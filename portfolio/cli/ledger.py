@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_as_of(parser)
     add_wait(parser)
     add_json(parser)
+    parser.add_argument("--csv", action="store_true", help="show the entries as a file that imports to the same")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,7 +76,12 @@ def _check(entries: Iterable[Entry], arguments: argparse.Namespace) -> int:
 
 def _show(begun: Run, entries: tuple[Entry, ...], arguments: argparse.Namespace) -> int:
     from portfolio.day.account import paris_day  # noqa: PLC0415  # pandas: not for --help
+    from portfolio.ledger.csv_format import entries_csv  # noqa: PLC0415
     from portfolio.ledger.positions import fold  # noqa: PLC0415
+
+    if arguments.csv:
+        print(entries_csv(entries), end="")
+        return 0
 
     positions = fold(entries, begun.settings.initial_cash, paris_day(begun.moment.decided_at))
     if arguments.json:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 from portfolio.errors import LedgerError
 from portfolio.ledger.entries import Entry, Kind
 from portfolio.ledger.positions import Positions, fold
+from portfolio.orders.valuation import Valuation, value_positions
 from portfolio.sessions import PARIS
 from portfolio.store.ledger import LedgerRow, read_entries
-from portfolio.universe import CASH
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -23,30 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Positions with the price each line is valued at, EUR; `entries` is how many ledger lines they come from."""
+    """Positions, the price each line is valued at (EUR), their value; `entries` is how many ledger lines they are of."""
 
     positions: Positions
     prices: dict[str, float]
+    valuation: Valuation
     entries: int
-
-    @property
-    def total_eur(self) -> float:
-        """Cash and lines together."""
-        return float(self.positions.cash_eur) + sum(self.values_eur.values())
-
-    @property
-    def values_eur(self) -> dict[str, float]:
-        """Value of each line held."""
-        return {ticker: quantity * self.prices[ticker] for ticker, quantity in self.positions.quantities.items()}
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Weight of each line held and of CASH; all CASH in an account without value."""
-        total = self.total_eur
-        if total <= 0:
-            return {CASH: 1.0}
-        lines = {ticker: value / total for ticker, value in self.values_eur.items()}
-        return lines | {CASH: float(self.positions.cash_eur) / total}
 
 
 def read_account(store: Store, run: Run, known: KnownData) -> Account:
@@ -62,7 +44,8 @@ def read_account(store: Store, run: Run, known: KnownData) -> Account:
             message = f"The ledger holds {ticker}, which the universe does not have: add it to PORTFOLIO_UNIVERSE_FILE."
             raise LedgerError(message)
     costs = {ticker: float(cost / positions.quantities[ticker]) for ticker, cost in positions.cost_eur.items()}
-    return Account(positions, costs | known.last_closes(run.universe.tickers), len(rows))
+    prices = costs | known.last_closes(run.universe.tickers)
+    return Account(positions, prices, value_positions(positions, prices), len(rows))
 
 
 def paris_day(instant: datetime) -> date:

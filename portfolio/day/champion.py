@@ -73,7 +73,7 @@ def _override(run: Run, terms: Terms) -> Reader:
     model = read_model_at(path)
     if model.fit_end > run.moment.as_of or not _serves(model, run, terms):
         message = (
-            f"HMM_MODEL_PATH {path} holds {model.model_id}: fitted up to {model.fit_end}, {len(model.labels)} states on "
+            f"HMM_MODEL_PATH {path} holds {model.model_id}, fitted up to {model.fit_end}: {len(model.labels)} states, "
             f"{', '.join(model.feature_names)}. The decision needs one fitted up to {run.moment.as_of} at most, "
             f"{run.settings.states} states on {', '.join(terms.features.names)}. Choose another or unset it."
         )

@@ -121,21 +121,27 @@ def _orders(again: Replay, account: Account, plan: dict[str, Any] | None) -> Ord
 
 def _account(again: Replay, account: Account) -> AccountPart:
     names = {item.ticker: item.name for item in again.terms.universe.instruments}
-    positions, values, weights = account.positions, account.values_eur, account.weights
+    positions, valuation = account.positions, account.valuation
     rows = tuple(
         PositionRow(
             ticker=ticker,
             name=names.get(ticker, ticker),
             quantity=quantity,
             price_eur=account.prices[ticker],
-            value_eur=values[ticker],
-            weight=weights[ticker],
+            value_eur=float(valuation.lines_eur[ticker]),
+            weight=valuation.weights[ticker],
             cost_eur=float(positions.cost_eur[ticker]),
-            gain_eur=values[ticker] - float(positions.cost_eur[ticker]),
+            gain_eur=float(valuation.lines_eur[ticker] - positions.cost_eur[ticker]),
         )
         for ticker, quantity in positions.quantities.items()
     )
-    return AccountPart(rows, float(positions.cash_eur), account.total_eur, weights, ledger_empty=account.entries == 0)
+    return AccountPart(
+        rows=rows,
+        cash_eur=float(positions.cash_eur),
+        total_eur=float(valuation.total_eur),
+        weights=valuation.weights,
+        ledger_empty=account.entries == 0,
+    )
 
 
 def _limits(again: Replay, account: Account, plan: dict[str, Any] | None) -> tuple[LimitRow, ...]:
@@ -155,7 +161,7 @@ def _limits(again: Replay, account: Account, plan: dict[str, Any] | None) -> tup
             rule=rule,
             limit=limit,
             target=_measured(key, lines, target),
-            held=_measured(key, lines, account.weights),
+            held=_measured(key, lines, account.valuation.weights),
             after_orders=_measured(key, lines, after) if after else None,
             bound=key in bound,
             applies_to=() if key == "max-leveraged" else lines,  # a limit on a sum is marked on no line

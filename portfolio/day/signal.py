@@ -78,7 +78,7 @@ def decide_and_log(store: Store, run: Run) -> Signal:
     account = read_account(store, run, known)
     before = read_signal_before(store, run.moment.session)
     target = target_in_force(json.loads(before.answer) if before else None, run.moment.session)
-    standing = Standing(target, account.weights)
+    standing = Standing(target, account.valuation.weights)
     view = View(view.features, (*view.findings, *reader.findings), view.freshness)
     outcome = decide_session(view, terms, run.moment, standing, reader.model, reader.fallback_reason)
     answer = answer_of(outcome, run.moment, standing, reader.model)

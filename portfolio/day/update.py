@@ -46,8 +46,17 @@ def fetch(run: Run, since: date | None = None) -> Batch:
 
 def store_batch(store: Store, run: Run, batch: Batch) -> Update:
     """Check a batch against what the store believes, and append it: believed rows, quarantine and findings."""
+    return store_checked(store, run, checked_batch(store, run, batch))
+
+
+def checked_batch(store: Store, run: Run, batch: Batch) -> CheckedBatch:
+    """Check a batch against what the store believes."""
     known = read_prices(store, Known(run.moment.decided_at + FAR_FUTURE, newest_batch(store)))
-    checked = check_batch(batch, run.universe, known)
+    return check_batch(batch, run.universe, known)
+
+
+def store_checked(store: Store, run: Run, checked: CheckedBatch) -> Update:
+    """Append a checked batch, its findings, and the calendars it was checked against."""
     receipt = append_batch(store, checked, run.run_id)
     append_findings(store, run.run_id, checked.findings)
     write_sessions(store, calendar_rows(calendar_horizon(run.moment.decided_at)))
