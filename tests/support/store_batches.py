@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -56,6 +57,7 @@ def _dated(frame: pd.DataFrame, dtypes: dict[str, str]) -> pd.DataFrame:
     return frame.assign(observed_on=days, available_at=known_at)[list(dtypes)].astype(dtypes)
 
 
+@lru_cache
 def long_batch(fetched: str, rows: int, level: float) -> CheckedBatch:
     """A batch of `rows` consecutive days of one symbol, each close being `level`."""
     days = pd.date_range("1990-01-01", periods=rows).strftime("%Y-%m-%d")
