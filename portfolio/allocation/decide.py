@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from portfolio.allocation.limits import Limit, Limits, bind_limits, breaches
 from portfolio.allocation.policy import FALLBACK, Policy, blend, shown_probabilities, shown_weights
-from portfolio.allocation.weights import all_cash, from_bp, ordered, percent, points, quantised
+from portfolio.allocation.weights import WHOLE_BP, all_cash, from_bp, ordered, percent, points, quantised
 from portfolio.findings import Finding, Severity
 from portfolio.universe import CASH, Universe
 
@@ -166,7 +166,8 @@ def _without_untradable(
     moved = {t: weight for t, weight in weights.items() if weight > 0 and t != CASH and t not in tradable}
     lines = {ticker: weight for ticker, weight in weights.items() if ticker not in moved}
     lines[CASH] = lines.get(CASH, 0.0) + sum(moved.values())
-    reasons = tuple(f"{t} has no usable price: its {percent(w)} goes to {CASH}." for t, w in moved.items())
+    shown = {ticker: percent(weight) for ticker, weight in moved.items() if round(weight * WHOLE_BP)}
+    reasons = tuple(f"{ticker} has no usable price: its {share} goes to {CASH}." for ticker, share in shown.items())
     return lines, reasons
 
 

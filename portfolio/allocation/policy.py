@@ -20,6 +20,7 @@ FALLBACK = "neutral"  # the table used when there is no trusted model
 LABELS = ("calm", FALLBACK, "stressed")
 TABLE_TOLERANCE = 1e-9  # a table is typed by hand: only float noise is forgiven
 PROBABILITY_TOLERANCE = 1e-6
+NEARLY_NOTHING = 5e-4  # would be shown as 0.0 %
 
 # Evidence: walk-forward 1990-2025, docs/decisions. The slack under the limits is on purpose: a calm table at the
 # limits breached leverage by drift on 38 % of days, these on none (leverage peaked at 27 %, cash bottomed at 11.3 %).
@@ -142,8 +143,14 @@ def _ensure_probabilities(probabilities: Mapping[str, float], tables: Mapping[st
 
 
 def shown_probabilities(probabilities: Mapping[str, float]) -> str:
-    """Show probabilities for a reader: calm 82.3 %, stressed 17.7 %."""
-    return ", ".join(f"{label} {100 * p:.1f} %" for label, p in probabilities.items())
+    """Show probabilities for a reader: calm 82.3 %, stressed 17.7 %; what only rounds to certainty is "> 99.9 %"."""
+    return ", ".join(f"{label} {_shown(p)}" for label, p in probabilities.items())
+
+
+def _shown(probability: float) -> str:
+    if 0 < probability < NEARLY_NOTHING:
+        return "< 0.1 %"
+    return "> 99.9 %" if 1 - NEARLY_NOTHING < probability < 1 else f"{100 * probability:.1f} %"
 
 
 def shown_weights(weights: Mapping[str, float]) -> str:

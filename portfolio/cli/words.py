@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from portfolio.allocation.policy import shown_probabilities
+from portfolio.allocation.weights import WHOLE_BP
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,11 +29,10 @@ def signal_in_words(answer: Mapping[str, Any], source: str) -> str:
         lines.insert(0, SAMPLE_NOTE + "\n")
     probabilities = answer["regime"]["probabilities"]
     if probabilities:
-        shown = ", ".join(f"{label} {value:.1%}" for label, value in probabilities.items())
-        lines.append(f"Regime: {shown}  (model {answer['model_id']})")
+        lines.append(f"Regime: {shown_probabilities(probabilities)}  (model {answer['model_id']})")
     lines += ["", "Weights"] if answer["decision"] == "TARGET" else ["", "Weights held"]
-    lines += [f"  {line:<9} {weight:8.2%}" for line, weight in answer["weights"].items()]
-    lines.append(f"  {'sum':<9} {sum(answer['weights'].values()):8.2%}")
+    in_bp = {line: round(weight * WHOLE_BP) for line, weight in answer["weights"].items()}
+    lines += [f"  {line:<9} {points / 100:7.2f} %" for line, points in (in_bp | {"sum": sum(in_bp.values())}).items()]
     lines += ["", "Why", *(f"  - {reason}" for reason in answer["reasons"])]
     findings = [item for item in answer["data"]["findings"] if item["severity"] != "info"]
     if findings:

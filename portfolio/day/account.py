@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Positions, the price each line is valued at (EUR), their value; `entries` is how many ledger lines they are of."""
+    """Positions, the price each line is valued at (EUR), their value; `entries` counts the ledger's lines."""
 
     positions: Positions
     prices: dict[str, float]
