@@ -54,7 +54,7 @@ class Quote:
 
     place: int
     close: float
-    available_at: int  # as nanoseconds or microseconds: only carried along
+    available_at: int  # microseconds since 1970, only carried along
     row: int | None = None
 
 
