@@ -56,8 +56,10 @@ def writer_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     try:
         _acquire(descriptor, path, wait_s)
         _write_down(descriptor, json.dumps(asdict(_ourselves())))
-        yield
-        _write_down(descriptor, "")
+        try:
+            yield
+        finally:
+            _write_down(descriptor, "")
     finally:
         os.close(descriptor)  # closing releases the flock; the kernel does the same for a killed process
 

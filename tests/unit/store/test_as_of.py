@@ -89,7 +89,7 @@ class Oracle:
         return [seen[key] for key in sorted(seen)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(batches=st.lists(a_batch, max_size=6), places=st.lists(a_place, min_size=1, max_size=5))
 def test_prices_known_equal_the_oracle_at_every_instant_and_batch(
     template: Path, tmp_path_factory: pytest.TempPathFactory, batches: list, places: list

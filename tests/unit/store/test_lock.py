@@ -32,6 +32,7 @@ def test_lock_is_free_again_when_its_holder_failed(tmp_path: Path) -> None:
     store = tmp_path / "portfolio.duckdb"
     with pytest.raises(KeyError), writer_lock(store):
         raise KeyError
+    assert read_holder(store) is None
     with writer_lock(store):
         assert read_holder(store) is not None
     assert read_holder(store) is None

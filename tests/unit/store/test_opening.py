@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -13,15 +15,13 @@ from portfolio.store.connection import open_reader, open_writer, published_path
 from portfolio.store.engine import STORAGE_VERSION, wal_path
 from portfolio.store.journal import read_runs
 from portfolio.store.migrate import create_store, migrate
-from portfolio.store.prices import append_batch, newest_batch
+from portfolio.store.prices import Known, append_batch, newest_batch, read_prices
 from portfolio.store.publish import publish
-from tests.support.store_batches import drawn, long_batch
+from tests.support.store_batches import at, drawn, long_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-Damage = "Callable[[bytes], bytes]"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -39,8 +39,8 @@ def ensure_refused(path: Path, *said: str) -> None:
     assert contents(path.parent) == before
 
 
-def flipped(at: int) -> Callable[[bytes], bytes]:
-    return lambda content: content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+def flipped(place: int) -> Callable[[bytes], bytes]:
+    return lambda content: content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -169,9 +169,6 @@ def test_store_is_busy_when_another_program_has_its_file(path: Path, tmp_path: P
     script.write_text(
         "import duckdb, sys\nc = duckdb.connect(sys.argv[1])\nprint('open', flush=True)\nsys.stdin.read()\n"
     )
-    import subprocess  # noqa: PLC0415  # only here
-    import sys  # noqa: PLC0415  # only here
-
     with subprocess.Popen(
         [sys.executable, str(script), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
@@ -228,6 +225,35 @@ def test_reader_cannot_write(path: Path) -> None:
         publish(store)
     with open_reader(path, "sample") as store, pytest.raises(duckdb.InvalidInputException, match="read-only"):
         append_batch(store, long_batch("2018-12-28 06:00", 3, 1.0), "run")
+
+
+def test_fault_of_our_own_passes_through_unexplained(path: Path) -> None:
+    with pytest.raises(duckdb.CatalogException, match="no_such_table"), open_writer(path, "sample") as store:
+        store.connection.execute("SELECT * FROM no_such_table")
+
+
+def test_every_damaged_block_is_refused_or_was_not_in_use(path: Path) -> None:
+    """DuckDB reads a block when a query needs it: what is found only then is explained as well."""
+    everything = Known(at("2030-01-01 00:00"), 9)
+    with open_writer(path, "sample") as store:
+        append_batch(store, long_batch("2018-12-28 06:00", 4000, 1.0), "run")
+        expected = read_prices(store, everything)
+    whole = path.read_bytes()
+    refusals = []
+    for block in range(12288, len(whole), 262144):
+        path.write_bytes(flipped(block + 1000)(whole))
+        try:
+            with open_writer(path, "sample") as store:
+                assert read_prices(store, everything).equals(expected)
+        except StoreError as error:
+            refusals.append(str(error))
+    assert len(refusals) >= 2
+    assert all("cannot be used: " in said and "Corrupt" in said and "restore a backup" in said for said in refusals)
+
+
+def test_reader_is_refused_with_the_reason_when_the_place_cannot_be_looked_at(path: Path) -> None:
+    with pytest.raises(StoreError, match=r"cannot be looked at \(Not a directory\): check DATA_DIR"):
+        open_reader(path / "portfolio.duckdb", "sample").__enter__()
 
 
 def test_closed_store_has_no_log_left_to_replay(path: Path) -> None:
