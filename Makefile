@@ -28,7 +28,7 @@ check: $(VENV)/.dev ## lint, format, types, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyrefly check --summary=none
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml portfolio flows bench
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml portfolio flows
 
 unit: $(VENV)/.dev ## the unit tests alone
 	$(BIN)/python -m pytest tests/unit

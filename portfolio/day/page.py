@@ -7,7 +7,6 @@ import math
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from portfolio import __version__
@@ -184,9 +183,9 @@ def _regime(again: Replay) -> RegimePart | None:
     return RegimePart(
         probabilities=dict(again.logged["regime"]["probabilities"]),
         history=history,
-        driver=100 * np.exp(returns.cumsum()),
+        driver=100 * returns.cumsum().map(math.exp),
         driver_name=f"Mean of {' and '.join(driver.name for driver in again.terms.universe.drivers)}",
-        vol_annual=np.exp(vol) if isinstance(vol, pd.Series) else None,
+        vol_annual=vol.map(math.exp) if isinstance(vol, pd.Series) else None,
     )
 
 
