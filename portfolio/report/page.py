@@ -119,7 +119,7 @@ def findings_view(findings: tuple[Finding, ...]) -> FindingsView:
 
 def _css() -> Markup:
     text = resources.files("portfolio.report").joinpath("templates", "page.css").read_text("utf-8")
-    return Markup(text)  # noqa: S704  # nosec B704: our own file, no data in it
+    return Markup(text)  # nosec B704  # noqa: S704  # our own file, no data in it
 
 
 @lru_cache(maxsize=1)
