@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -30,12 +27,11 @@ from pydantic_settings import (
 
 from portfolio.allocation.policy import DEFAULT_TABLES
 from portfolio.errors import SettingsError
+from portfolio.settings_files import ENV_FILE, TOML_FILE, ensure_files_readable, env_file_values, toml_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ENV_FILE = ".env"
-TOML_FILE = "portfolio.toml"
 OWN_PREFIX = "PORTFOLIO_"
 
 Source = Literal["sample", "live"]
@@ -229,7 +225,7 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
     Raises SettingsError naming every key that breaks a rule, the rule, the value seen and what to do.
     """
-    _ensure_files_readable()
+    ensure_files_readable()
     try:
         return Settings(**dict(overrides or {}))
     except ValidationError as error:
@@ -240,46 +236,11 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 def unknown_keys() -> tuple[str, ...]:
     """Name keys in `.env`, `portfolio.toml` or the environment (ours by prefix) that this release does not know."""
-    _ensure_files_readable()
-    seen = set(_env_file_values()) | set(_toml_values())
+    ensure_files_readable()
+    seen = set(env_file_values()) | set(toml_values())
     seen |= {key for key in os.environ if key.upper().startswith(OWN_PREFIX)}
     known = {key.upper() for key in known_keys()}
     return tuple(sorted(key for key in seen if key.upper() not in known))
-
-
-def _env_file_values() -> dict[str, str | None]:
-    return dotenv_values(ENV_FILE, encoding="utf-8") if Path(ENV_FILE).is_file() else {}
-
-
-def _toml_values() -> dict[str, Any]:
-    path = Path(TOML_FILE)
-    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def _ensure_env_lines_parse() -> None:
-    """Refuse what python-dotenv would skip: a limit that is silently not read is the worst setting."""
-    if not Path(ENV_FILE).is_file():
-        return
-    with Path(ENV_FILE).open(encoding="utf-8") as stream:
-        for binding in parse_stream(stream):
-            if binding.error or (binding.key and binding.value is None):
-                message = (
-                    f"Settings file {ENV_FILE}, line {binding.original.line}: not KEY=value "
-                    "(the line is not shown, it may hold a secret). Mend or remove the line."
-                )
-                raise SettingsError(message)
-
-
-def _ensure_files_readable() -> None:
-    for name, read in ((ENV_FILE, _ensure_env_lines_parse), (TOML_FILE, _toml_values)):
-        try:
-            read()
-        except OSError as error:
-            message = f"Settings file {name} cannot be read ({error.strerror}): mend its permissions or remove it."
-            raise SettingsError(message) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            message = f"Settings file {name} cannot be understood ({error}): compare it with .env.example and mend it."
-            raise SettingsError(message) from error
 
 
 def _not_json(error: SourceParsingError) -> str:
@@ -306,7 +267,7 @@ def _seen(key: str) -> str:
         return ""
     if is_secret(field):
         return "; the value is not shown, it is a secret"
-    for values in (os.environ, _env_file_values(), _toml_values()):
+    for values in (os.environ, env_file_values(), toml_values()):
         found = next((value for name, value in values.items() if name.upper() == top), None)
         if found is not None:
             return f"; seen {str(found)!r}"
