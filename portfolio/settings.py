@@ -25,7 +25,7 @@ from pydantic_settings import (
     SettingsError as SourceParsingError,
 )
 
-from portfolio.allocation.policy import DEFAULT_TABLES
+from portfolio.allocation.policy import DEFAULT_TABLES, Policy
 from portfolio.errors import SettingsError
 from portfolio.settings_files import ENV_FILE, TOML_FILE, ensure_files_readable, env_file_values, toml_values
 
@@ -192,6 +192,12 @@ class Settings(BaseSettings):
                 )
                 raise ValueError(message)
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """The weight tables, dwell and band."""
+        tables = {"calm": self.weights_calm, "neutral": self.weights_neutral, "stressed": self.weights_stressed}
+        return Policy(tables, self.dwell_sessions, self.band)
 
     @property
     def state_dir(self) -> Path:

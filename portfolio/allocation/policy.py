@@ -114,19 +114,20 @@ def blend(probabilities: Mapping[str, float], tables: Mapping[str, Mapping[str, 
 
 
 def _ensure_table(label: str, table: Mapping[str, float], known: tuple[str, ...], rules: tuple[Limit, ...]) -> None:
+    what = f"Weight table {label} (PORTFOLIO_WEIGHTS_{label.upper()})"
     for ticker, weight in table.items():
         if ticker not in known:
-            message = f"Table {label}: {ticker} is not in the universe ({', '.join(known)}): mend or remove it."
+            message = f"{what}: {ticker} is not in the universe ({', '.join(known)}): mend or remove it."
             raise SettingsError(message)
         if not (math.isfinite(weight) and weight >= 0):
-            message = f"Table {label}: {ticker} is {weight}; a weight is a finite fraction, 0 or more. Mend it."
+            message = f"{what}: {ticker} is {weight}; a weight is a finite fraction, 0 or more. Mend it."
             raise SettingsError(message)
     total = math.fsum(table.values())
     if abs(total - 1) > TABLE_TOLERANCE:
-        message = f"Table {label} sums to {total:.10g}; it must sum to 1 with {CASH}. Put the rest in {CASH}."
+        message = f"{what} sums to {total:.10g}; it must sum to 1 with {CASH}. Put the rest in {CASH}."
         raise SettingsError(message)
     for name, breach in breaches(table, rules).items():
-        message = f"Table {label} breaks the limit {name}: {breach}. Lower the line or loosen the limit."
+        message = f"{what} breaks the limit {name}: {breach}. Lower the line or loosen the limit."
         raise SettingsError(message)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from portfolio.allocation.policy import ensure_policy
 from portfolio.errors import SettingsError
 from portfolio.settings import Settings, is_secret, key_of, read_settings, unknown_keys
 from portfolio.universe import read_universe
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings()
-    read_universe(settings.universe_file)
+    ensure_policy(settings.policy, read_universe(settings.universe_file).tickers)
     unknown = unknown_keys()
     if unknown and arguments.strict:
         message = f"Keys this release does not know: {', '.join(unknown)}. Mend or remove them, or drop --strict."

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from portfolio.cli.start import add_as_of, add_json, add_source, add_wait, start
-from portfolio.cli.words import day_in_words
+from portfolio.cli.words import NOT_LOGGED, day_in_words
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     day = run_day(begun, arguments.wait)
     orders = day.orders.document(begun.moment.session.isoformat())
     if arguments.json:
-        print(json.dumps({"signal": day.signal.answer, "orders": orders, "page": str(day.page)}, indent=2))
+        page = str(day.page) if day.signal.row else None
+        print(json.dumps({"signal": day.signal.answer, "orders": orders, "page": page}, indent=2))
     else:
-        print(day_in_words(day.signal.answer, orders, page=str(day.page), source=begun.settings.source))
+        page = f"Page: {day.page}" if day.signal.row else NOT_LOGGED
+        print(day_in_words(day.signal.answer, orders, page=page, source=begun.settings.source))
     return int(day.exit_code)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from portfolio.cli.start import add_as_of, add_json, add_source, add_wait, day_of, start
-from portfolio.cli.words import signal_in_words
+from portfolio.cli.words import NOT_LOGGED, signal_in_words
 from portfolio.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(signal_in_words(signal.answer, begun.settings.source))
         if not logged:
-            print("\nNot logged: a later session is already in the log, which is only ever continued.")
+            print(f"\n{NOT_LOGGED}")
     return int(ending.exit_code)
 
 

@@ -14,11 +14,14 @@ SAMPLE_NOTE = (
     "Sample data: real index closes up to 2018-12-31, ETF lines reconstructed from them. "
     "Nothing here is a recommendation."
 )
+NOT_LOGGED = (
+    "Not logged: a later session is already in the log, which is only ever continued. The page stays as it was."
+)
 
 
 def day_in_words(answer: Mapping[str, Any], orders: Mapping[str, Any], *, page: str, source: str) -> str:
     """Tell the whole day."""
-    parts = [signal_in_words(answer, source), orders_in_words(orders), f"Page: {page}"]
+    parts = [signal_in_words(answer, source), orders_in_words(orders), page]
     return "\n\n".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from portfolio.allocation.decide import Decision, DecisionInput, PreviousTarget, decide
-from portfolio.features.build import build_features
+from portfolio.features.build import VOL_WINDOW_SESSIONS, build_features
 from portfolio.findings import Finding, Severity
 from portfolio.regime.filter import filter_probabilities
 from portfolio.sources.checks import blocking, check_known, freshness
@@ -128,7 +128,8 @@ def _unfinished(features: pd.DataFrame, closes: pd.DataFrame) -> tuple[Finding, 
         return ()
     seen = f"{features.index[-1]:%Y-%m-%d}" if not features.empty else "none"
     message = (
-        f"The newest session of the drivers is {newest[-1]:%Y-%m-%d} and the newest row of features {seen}: a driver "
-        "or a wanted macro series lacks its value. Run `portfolio update` again, or change PORTFOLIO_FEATURES."
+        f"The drivers reach {newest[-1]:%Y-%m-%d}, the features {seen}: every feature needs its value on the newest "
+        f"session, volatility {VOL_WINDOW_SESSIONS + 1} sessions of all drivers ({len(newest)} there). Run `portfolio "
+        "update` again, or change PORTFOLIO_FEATURES."
     )
     return (Finding(Severity.ERROR, "features-unfinished", "", message, newest[-1].date(), seen),)

@@ -70,7 +70,8 @@ class Day:
 def writing(run: Run, wait_s: float = 0.0) -> Iterator[tuple[Store, Ending]]:
     """Open the run's store as the only writer, journal start and end, and publish the read copy afterwards.
 
-    A store that does not exist yet is made. A run that raises is journaled as failed, and nothing is published.
+    A store that does not exist yet is made. A run that raises is journaled as failed, and that is published too: what
+    is committed is whole, and the health checks read the published copy.
     """
     settings = run.settings
     if create_store(settings.store_path, settings.source, wait_s):
@@ -85,6 +86,7 @@ def writing(run: Run, wait_s: float = 0.0) -> Iterator[tuple[Store, Ending]]:
             yield store, ending
         except BaseException as error:
             _end(store, run, _failed(error))
+            publish(store)
             raise
         _end(store, run, ending)
         publish(store)
@@ -122,6 +124,7 @@ def signal_stage(store: Store, run: Run, ending: Ending) -> Signal:
     answer = signal.answer
     if answer["decision"] == "HOLD":
         ending.exit_code = ExitCode.HOLD
+        log.warning("the day is blocked: HOLD", extra={"reasons": answer["reasons"]})
     ending.detail["signal"] = {"decision": answer["decision"], "model_id": answer["model_id"]}
     log.info("decided", extra={"session": answer["session"], "decision": answer["decision"]})
     return signal

@@ -58,11 +58,7 @@ def terms_of(settings: Settings, universe: Universe) -> Terms:
     terms = Terms(
         universe=universe,
         features=FeatureSpec(tuple(driver.symbol for driver in universe.drivers), tuple(settings.features)),
-        policy=Policy(
-            {"calm": settings.weights_calm, "neutral": settings.weights_neutral, "stressed": settings.weights_stressed},
-            settings.dwell_sessions,
-            settings.band,
-        ),
+        policy=settings.policy,
         limits=Limits(settings.max_single_position, settings.max_leveraged_exposure, settings.min_cash_buffer),
         tradable=reconstructed if settings.source == "sample" else tickers,
         reconstructed=reconstructed,

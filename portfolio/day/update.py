@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from portfolio.errors import SourceError
+from portfolio.errors import UsageError
 from portfolio.sessions import calendar_horizon, calendar_rows
 from portfolio.sources.checks import CheckedBatch, check_batch
 from portfolio.sources.sample import fetch_sample
@@ -36,12 +36,12 @@ class Update:
 def fetch(run: Run, since: date | None = None) -> Batch:
     """Ask the run's source for prices and macro values.
 
-    Raises SourceError when the source cannot give anything.
+    Raises SourceError when the source cannot give anything, UsageError for a source this release does not have.
     """
     if run.settings.source == "sample":
         return fetch_sample(run.universe, run.moment, since)
     message = "The live source is not part of this release: use --source sample, which needs no key and no network."
-    raise SourceError(message)
+    raise UsageError(message)
 
 
 def store_batch(store: Store, run: Run, batch: Batch) -> Update:

@@ -76,7 +76,7 @@ def build_features(closes: pd.DataFrame, macro: pd.DataFrame, spec: FeatureSpec)
         if name in MACRO_FEATURES:
             columns[name] = _macro_feature(macro, MACRO_FEATURES[name], common.index)
     table = pd.DataFrame({name: columns[name] for name in spec.names}, index=common.index, dtype=np.float64)
-    complete = np.asarray(np.isfinite(table.to_numpy()).all(axis=1))
+    complete = np.asarray(np.isfinite(table.to_numpy()).all(axis=1), dtype=np.bool_)
     return table.loc[complete]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from portfolio.errors import StoreError
 from portfolio.health.expected import HOME, Calendars
 from portfolio.store.connection import open_reader
+from portfolio.store.engine import wal_path
 from portfolio.store.journal import read_runs
 from portfolio.store.lock import read_holder
 from portfolio.store.newest import newest_fetch, newest_macro_days, newest_price_days, recent_sessions
@@ -89,8 +90,10 @@ def check_last_run(store: Store, live_path: Path) -> Check:
     if run is None:
         return Check("last run", Status.DEGRADED, "no run is journaled", "run `portfolio run`")
     seen = f"{run.command} {run.run_id}, started {run.started_at:%Y-%m-%d %H:%M} UTC: {run.outcome or 'no end'}"
-    if run.finished_at is None and read_holder(live_path) is None:
-        return Check("last run", Status.DEGRADED, seen, "it was interrupted: run `portfolio run` again")
+    if wal_path(live_path).exists() and read_holder(live_path) is None:
+        # A writer that ends, well or not, checkpoints: only one that was killed leaves its write-ahead log.
+        interrupted = f"a later writer was interrupted; the newest one published: {seen}"
+        return Check("last run", Status.DEGRADED, interrupted, "run `portfolio run` again: what was committed is kept")
     failed = run.outcome in {"failed", "refused"}
     to_do = "see the journal (`journalctl -u portfolio-worker@*`, or LOG_FILE) and run it again" if failed else ""
     return Check("last run", Status.DEGRADED if failed else Status.HEALTHY, seen, to_do)
