@@ -76,8 +76,8 @@ def build_features(closes: pd.DataFrame, macro: pd.DataFrame, spec: FeatureSpec)
         if name in MACRO_FEATURES:
             columns[name] = _macro_feature(macro, MACRO_FEATURES[name], common.index)
     table = pd.DataFrame({name: columns[name] for name in spec.names}, index=common.index, dtype=np.float64)
-    complete = np.asarray(np.isfinite(table.to_numpy()).all(axis=1), dtype=np.bool_)
-    return table.loc[complete]
+    complete = np.isfinite(table.to_numpy()).all(axis=1)
+    return table.take(np.flatnonzero(complete))
 
 
 def driver_return(closes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -64,17 +65,23 @@ def test_default_policy_passes_when_checked_against_the_default_universe_and_lim
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"A": 0.5, "CASH": 0.4}, "Table neutral sums to 0.9; it must sum to 1"),
-        ({"A": 0.5, "X": 0.1, "CASH": 0.4}, "Table neutral: X is not in the universe"),
-        ({"A": -0.1, "CASH": 1.1}, "Table neutral: A is -0.1"),
-        ({"A": math.nan, "CASH": 1.0}, "Table neutral: A is nan"),
-        ({"A": 0.5, "CASH": 0.5}, "Table neutral breaks the limit max-single-position: A is 50.0 %"),
+        ({"A": 0.5, "CASH": 0.4}, "Weight table neutral (PORTFOLIO_WEIGHTS_NEUTRAL) sums to 0.9; it must sum to 1"),
+        (
+            {"A": 0.5, "X": 0.1, "CASH": 0.4},
+            "Weight table neutral (PORTFOLIO_WEIGHTS_NEUTRAL): X is not in the universe",
+        ),
+        ({"A": -0.1, "CASH": 1.1}, "Weight table neutral (PORTFOLIO_WEIGHTS_NEUTRAL): A is -0.1"),
+        ({"A": math.nan, "CASH": 1.0}, "Weight table neutral (PORTFOLIO_WEIGHTS_NEUTRAL): A is nan"),
+        (
+            {"A": 0.5, "CASH": 0.5},
+            "Weight table neutral (PORTFOLIO_WEIGHTS_NEUTRAL) breaks the limit max-single-position: A is 50.0 %",
+        ),
     ],
 )
 def test_ensure_policy_names_table_rule_and_value_when_a_table_is_wrong(table, said):
     tables = {**TABLES, "calm": {"A": 0.4, "B": 0.4, "CASH": 0.2}, "neutral": table}
 
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=re.escape(said)):
         ensure_policy(Policy(tables), TICKERS, Limits().rules(frozenset()))
 
 
@@ -92,5 +99,5 @@ def test_ensure_policy_leaves_limits_to_bind_when_no_rules_are_given():
     ],
 )
 def test_ensure_policy_refuses_when_policy_is_odd(policy, said):
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=re.escape(said)):
         ensure_policy(policy, TICKERS)
