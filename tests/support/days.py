@@ -1,0 +1,28 @@
+"""Days in this process: settings in a folder of their own, and runs at given instants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from portfolio.day.run import Run, begin_run, new_run_id
+from portfolio.sessions import PARIS, now_utc
+from portfolio.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def paris(text: str) -> datetime:
+    """An instant on the Paris wall clock: paris("2018-06-29 07:30")."""
+    return datetime.fromisoformat(text).replace(tzinfo=PARIS)
+
+
+def settings_in(folder: Path, **keys: object) -> Settings:
+    """The settings of a folder, with two starts a fit instead of ten, which the tests have no time for."""
+    return read_settings({"DATA_DIR": folder, "PORTFOLIO_STARTS": 2, **keys})
+
+
+def run_at(settings: Settings, instant: datetime, command: str = "run") -> Run:
+    started_at = now_utc()
+    return begin_run(command, settings, started_at, new_run_id(started_at), instant)
