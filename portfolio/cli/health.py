@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from portfolio.cli.start import add_json, add_source, settings_for
 from portfolio.errors import ExitCode
-from portfolio.health.checks import Status, check_health, worst
 from portfolio.universe import read_universe
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from portfolio.health.checks import Status, check_health, worst  # noqa: PLC0415  # DuckDB: not for --help
+
     settings = settings_for(arguments)
     now = datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import
     checks = check_health(settings, read_universe(settings.universe_file), now)
