@@ -1,0 +1,168 @@
+"""The direction of the house: which room may know which, and who may touch SQL, environment, files and the clock."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+OTHERS = ("flows", "tests", "bench")  # which portfolio never imports
+
+# What each room may import of portfolio, as prefixes of module names; itself it may always.
+PURE = ("features", "regime", "allocation", "ledger", "orders", "performance")
+RECORDS = ("errors", "findings", "universe")
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "findings": (),
+    "universe": ("errors",),
+    "sessions": ("errors",),
+    "logs": ("errors",),
+    "settings_files": ("errors",),
+    "settings": ("errors", "settings_files", "allocation.policy"),  # the policy's tables are defaults of settings
+    "settings_docs": ("settings",),
+    # pure: values in, values out
+    "features": RECORDS,
+    "regime": RECORDS,
+    "allocation": RECORDS,
+    "ledger": RECORDS,
+    "orders": (*RECORDS, "allocation", "ledger"),
+    "performance": RECORDS,
+    # edges
+    "sources": (*RECORDS, "sessions"),
+    "store": (*RECORDS, "sources.checks"),  # the record that is appended
+    "report": (*RECORDS, "sessions"),
+    "health": (*RECORDS, "store", "settings"),
+    # composers
+    "day": (*RECORDS, *PURE, "report", "sessions", "settings", "sources", "store"),
+    "cli": ("",),
+    "__main__": ("cli",),
+    "__init__": (),
+}
+BANNED_IN_PURE = frozenset(
+    {"duckdb", "prefect", "logging", "pydantic_settings", "time", "zoneinfo", "requests", "urllib", "http", "socket"}
+    | {"subprocess", "threading", "exchange_calendars", "yfinance", "fredapi", "random", "secrets"}
+)
+FILE_CALLS = (".open", ".read_text", ".read_bytes", ".write_text", ".write_bytes", ".unlink", ".mkdir", ".read_csv")
+
+# Exceptions, each with its reason.
+CLOCK_READERS = {
+    "sessions.py": "the one clock",
+    "cli/health.py": "the calendars that the one clock comes with take half a second to import",
+    "store/lock.py": "since when a process holds the lock, for a person; no decision sees it",
+}
+FILE_USERS_IN_PURE = {
+    "regime/artifact.py": "models are files",
+    "ledger/csv_format.py": "the ledger's file is its format",
+}
+ENVIRONMENT_READERS = {"settings.py": "the one reader", "settings_files.py": "its part that reads files"}
+
+
+def sources(folder: Path) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(folder.rglob("*.py")):
+        yield path.relative_to(folder).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def room_of(name: str) -> str:
+    return name.split("/", maxsplit=1)[0].removesuffix(".py")
+
+
+def imports_of(tree: ast.Module, package: tuple[str, ...] = ()) -> set[str]:
+    """Full names of all that a module imports, wherever in it: in functions and for type checking, too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(part for part in (start, node.module) if part)
+            found |= {f"{base}.{name.name}" for name in node.names}
+    return found
+
+
+def attributes_of(tree: ast.Module) -> set[str]:
+    """Dotted attributes of names as they are written: os.environ, path.read_text, connection.execute."""
+    return {
+        f"{node.value.id if isinstance(node.value, ast.Name) else ''}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+    }
+
+
+def package_of(name: str) -> tuple[str, ...]:
+    return ("portfolio", *name.split("/")[:-1])
+
+
+MODULES = list(sources(ROOT / "portfolio"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import portfolio.store.prices as p", {"portfolio.store.prices"}),
+        ("from portfolio.store import prices, lock", {"portfolio.store.prices", "portfolio.store.lock"}),
+        ("from ..store import prices", {"portfolio.store.prices"}),
+        ("from .x import y", {"portfolio.room.x.y"}),
+        ("def f():\n    import duckdb", {"duckdb"}),
+        ("if TYPE_CHECKING:\n    from portfolio.day import run", {"portfolio.day.run"}),
+    ],
+)
+def test_every_form_of_import_is_seen(text, found):
+    assert imports_of(ast.parse(text), ("portfolio", "room")) == found
+
+
+def test_the_walk_sees_the_rooms():
+    rooms = {room_of(name) for name, _ in MODULES}
+    assert rooms >= {"features", "regime", "allocation", "orders", "ledger", "sources", "store", "day", "cli"}
+    assert rooms <= ALLOWED.keys(), "a new room needs its place in the house"
+
+
+@pytest.mark.parametrize(("name", "tree"), MODULES, ids=[name for name, _ in MODULES])
+def test_module_imports_only_rooms_that_its_room_may_know(name, tree):
+    allowed = (*ALLOWED[room_of(name)], room_of(name))
+    for imported in imports_of(tree, package_of(name)):
+        top, _, inside = imported.partition(".")
+        assert top not in OTHERS, f"{name} imports {imported}"
+        if top == "portfolio" and inside not in ("", "__version__"):
+            known = any(inside == prefix or inside.startswith(f"{prefix}.") or not prefix for prefix in allowed)
+            assert known, f"{name} imports {imported}; {room_of(name)} may import {allowed}"
+
+
+@pytest.mark.parametrize("name", [name for name, _ in MODULES if room_of(name) in PURE])
+def test_pure_room_knows_no_store_network_clock_log_or_file(name):
+    tree = dict(MODULES)[name]
+    tops = {imported.split(".")[0] for imported in imports_of(tree, package_of(name))}
+    assert not tops & BANNED_IN_PURE
+    touched = {attribute for attribute in attributes_of(tree) if attribute.endswith(FILE_CALLS)}
+    assert not touched or name in FILE_USERS_IN_PURE, f"{name} uses {touched}"
+
+
+def test_only_the_store_speaks_to_the_database():
+    for name, tree in MODULES:
+        speaks = {attribute for attribute in attributes_of(tree) if attribute.endswith((".execute", ".executemany"))}
+        imports = {imported for imported in imports_of(tree) if imported.split(".")[0] == "duckdb"}
+        assert room_of(name) == "store" or not speaks | imports, name
+
+
+def test_only_settings_read_the_environment():
+    readers = {name for name, tree in MODULES if attributes_of(tree) & {"os.environ", "os.getenv", "os.environb"}}
+    assert readers <= ENVIRONMENT_READERS.keys()
+
+
+def test_only_the_clock_reads_the_clock():
+    asked = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+    asked |= {"Timestamp.now", ".now", ".utcnow", ".today"}
+    readers = {name for name, tree in MODULES if attributes_of(tree) & asked}
+    assert readers == CLOCK_READERS.keys()
+
+
+def test_only_flows_know_prefect_and_they_keep_out_of_the_rooms_inside():
+    assert not [name for name, tree in MODULES if {top.split(".")[0] for top in imports_of(tree)} & {"prefect"}]
+    inside = ("portfolio.features", "portfolio.regime", "portfolio.allocation", "portfolio.orders")
+    for name, tree in sources(ROOT / "flows"):
+        assert not [found for found in imports_of(tree) if found.startswith(inside)], name
