@@ -29,6 +29,7 @@ _NEEDS_AND_MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sell": _TRADE,
     "dividend": (("ticker", "amount_eur"), ()),
     "fee": (("amount_eur",), ("ticker",)),
+    "split": (("ticker", "quantity"), ()),
 }
 _GOVERNED = ("ticker", "quantity", "price_eur", "fee_eur", "amount_eur")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
-Kind = Literal["deposit", "withdrawal", "buy", "sell", "dividend", "fee"]
+Kind = Literal["deposit", "withdrawal", "buy", "sell", "dividend", "fee", "split"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 CENT = Decimal("0.01")
@@ -27,7 +27,8 @@ class Entry:
     """One line of the ledger; money is EUR and never negative, the kind says which way it went.
 
     `amount` is what moved: for a deposit, withdrawal, dividend or fee it is the entry; for a buy or sell it is
-    the broker's total with the fee (None: quantity x price, rounded to the cent, with the fee).
+    the broker's total with the fee (None: quantity x price, rounded to the cent, with the fee). The `quantity` of a
+    split is what the line holds after it; no money moves.
     """
 
     booked_on: date
@@ -59,8 +60,9 @@ class Entry:
             return -(self.amount if self.amount is not None else self.traded_eur + self.fee)
         if self.kind == "sell":
             return self.amount if self.amount is not None else self.traded_eur - self.fee
-        moved = self.amount if self.amount is not None else ZERO
-        return moved if self.kind in ("deposit", "dividend") else -moved
+        if self.amount is None:
+            return ZERO
+        return self.amount if self.kind in ("deposit", "dividend") else -self.amount
 
 
 def id_of_reference(reference: str) -> str:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-# Within a day money and shares come in before they go out, so that neither the order of a file's lines nor of
-# several imports changes the positions; cash and shares are then checked at the day's end.
-_DAY_ORDER: tuple[Kind, ...] = ("deposit", "dividend", "buy", "sell", "fee", "withdrawal")
+# A share is split before its market opens. Then money and shares come in before they go out, so that neither the
+# order of a file's lines nor of several imports changes the positions; cash and shares are checked at the day's end.
+_DAY_ORDER: tuple[Kind, ...] = ("split", "deposit", "dividend", "buy", "sell", "fee", "withdrawal")
 _SHOWN_FINDINGS = 10
 
 
@@ -47,7 +47,7 @@ def fold(entries: Iterable[Entry], initial_cash_eur: Decimal, until: date | None
     Parameters
     ----------
     entries
-        In any order: they are folded by day, then deposits, dividends, buys, sells, fees, withdrawals.
+        In any order: they are folded by day, then splits, deposits, dividends, buys, sells, fees, withdrawals.
     initial_cash_eur
         EUR of an account without entries.
     until
@@ -56,12 +56,13 @@ def fold(entries: Iterable[Entry], initial_cash_eur: Decimal, until: date | None
     Returns
     -------
     Positions
-        Cash in EUR to the cent; cost of a line = buys with fees, less sold quantity x average cost.
+        Cash in EUR to the cent; cost of a line = buys with fees, less sold quantity x average cost. A split sets the
+        line's quantity and leaves its cost.
 
     Raises
     ------
     LedgerError
-        Cash or a quantity is below 0 at the end of a day; the message lists the days.
+        Cash or a quantity is below 0 at the end of a day, or a split cannot be true; the message lists the days.
 
     Notes
     -----
@@ -86,8 +87,18 @@ def fold(entries: Iterable[Entry], initial_cash_eur: Decimal, until: date | None
 
 
 def check_ledger(entries: Iterable[Entry]) -> tuple[Finding, ...]:
-    """Return an ERROR for each day that ends with cash or a quantity below 0; nothing when the ledger can be true."""
+    """Return an ERROR for each thing that cannot be true; nothing when the ledger can be.
+
+    Rules: `cash-negative` and `short-position` at the end of a day, `split-of-nothing` for a line not held,
+    `split-contradicted` for two quantities of one line on one day.
+    """
     return _walk(list(entries))[1]
+
+
+def quantities_held(entries: Iterable[Entry], until: date) -> dict[str, int]:
+    """Return the whole shares above 0 by ticker at the end of that day, also of a ledger that cannot be true."""
+    account, _ = _walk([entry for entry in entries if entry.booked_on <= until])
+    return {ticker: quantity for ticker, quantity in account.quantities.items() if quantity > 0}
 
 
 class _Account:
@@ -108,7 +119,9 @@ class _Account:
 
     def _trade(self, entry: Entry, ticker: str, quantity: int) -> None:
         held, cost = self.quantities.get(ticker, 0), self.cost_eur.get(ticker, ZERO)
-        if entry.kind == "buy":
+        if entry.kind == "split":
+            self.quantities[ticker] = quantity if held > 0 else held
+        elif entry.kind == "buy":
             self.quantities[ticker] = held + quantity
             self.cost_eur[ticker] = cost - entry.cash_flow_eur
         else:
@@ -122,13 +135,34 @@ def _walk(entries: list[Entry]) -> tuple[_Account, tuple[Finding, ...]]:
     account = _Account()
     findings: list[Finding] = []
     in_order = sorted(entries, key=lambda entry: (entry.booked_on, _DAY_ORDER.index(entry.kind), entry.entry_id))
-    for day, booked in groupby(in_order, key=lambda entry: entry.booked_on):
-        touched = set()
+    for day, entries_of_day in groupby(in_order, key=lambda entry: entry.booked_on):
+        booked = list(entries_of_day)
+        findings += _day_start(account, day, [entry for entry in booked if entry.kind == "split"])
         for entry in booked:
             account.book(entry)
-            touched.add(entry.ticker)
-        findings += _day_end(account, day, sorted(ticker for ticker in touched if ticker))
+        findings += _day_end(account, day, sorted({entry.ticker for entry in booked if entry.ticker}))
     return account, tuple(findings)
+
+
+def _day_start(account: _Account, day: date, splits: list[Entry]) -> list[Finding]:
+    findings = []
+    for ticker in sorted({entry.ticker for entry in splits if entry.ticker}):
+        quantities = sorted({entry.quantity for entry in splits if entry.ticker == ticker and entry.quantity})
+        held = account.quantities.get(ticker, 0)
+        if held <= 0:
+            message = (
+                f"A split of {ticker} is booked on {day} and the line holds {held} shares before it: only a held line "
+                "is split. A buy before that day is missing, or the split's day or ticker is wrong."
+            )
+            findings.append(Finding(Severity.ERROR, "split-of-nothing", ticker, message, day, str(held)))
+        if len(quantities) > 1:
+            seen = ", ".join(str(quantity) for quantity in quantities)
+            message = (
+                f"Splits of {ticker} on {day} say that it holds {seen} shares: a day has one split of a line. Leave "
+                "the wrong one out; one that is booked already is corrected by a split on a later day."
+            )
+            findings.append(Finding(Severity.ERROR, "split-contradicted", ticker, message, day, seen))
+    return findings
 
 
 def _day_end(account: _Account, day: date, touched: list[str]) -> list[Finding]:

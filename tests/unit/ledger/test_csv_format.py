@@ -121,6 +121,13 @@ def test_read_entries_csv_accepts_byte_order_mark_windows_line_ends_and_blank_li
         ("2018-01-03,sell,WPEA.PA,10,5.00,1.00,51.00,", "amount_eur", "51.00"),
         ("2018-01-03,dividend,,,,,10,", "ticker", ""),
         ("2018-01-03,fee,,1,,,10,", "quantity", "1"),
+        ("2018-01-03,split,,50,,,,", "ticker", ""),
+        ("2018-01-03,split,WPEA.PA,,,,,", "quantity", ""),
+        ("2018-01-03,split,WPEA.PA,0,,,,", "quantity", "0"),
+        ("2018-01-03,split,WPEA.PA,7.5,,,,", "quantity", "7.5"),
+        ("2018-01-03,split,WPEA.PA,50,5.00,,,", "price_eur", "5.00"),
+        ("2018-01-03,split,WPEA.PA,50,,0,,", "fee_eur", "0"),
+        ("2018-01-03,split,WPEA.PA,50,,,1.00,", "amount_eur", "1.00"),
         (f"2018-01-03,fee,,,,,10,{'x' * 201}", "note", f"{'x' * 60}..."),
         ("2018-01-03,fee,,,,,10,a\x00b", "note", "a\\x00b"),
         ("2018-01-03,fee,,,,,10", "(all)", "7 columns: 2018-01-03,fee,,,,,10"),
@@ -216,15 +223,16 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F).filter(str.
 def any_entry(draw):
     kind = draw(st.sampled_from(KINDS))
     trade = kind in ("buy", "sell")
+    lines = trade or kind == "split"
     reference = draw(texts)
     return Entry(
         booked_on=draw(st.dates(date(1993, 1, 1), TODAY)),
         kind=kind,
-        ticker=draw(st.sampled_from(TICKERS)) if trade or kind == "dividend" else None,
-        quantity=draw(st.integers(1, 10_000)) if trade else None,
+        ticker=draw(st.sampled_from(TICKERS)) if lines or kind == "dividend" else None,
+        quantity=draw(st.integers(1, 10_000)) if lines else None,
         price=draw(st.decimals("0.000001", "99999", places=6)) if trade else None,
         fee=draw(money) if trade else Decimal(0),
-        amount=None if trade else draw(money),
+        amount=None if lines else draw(money),
         note=draw(texts),
         entry_id=f"reference:{reference}" if reference else "",
     )

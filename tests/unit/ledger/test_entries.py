@@ -83,6 +83,7 @@ def test_new_entries_refuse_when_a_known_reference_has_another_content():
         (replace(BUY, kind="sell"), "54.00"),
         (replace(BUY, quantity=1, price=Decimal("0.005"), fee=Decimal(0)), "-0.01"),  # half a cent rounds up
         (replace(BUY, amount=Decimal("56.01")), "-56.01"),
+        (Entry(DAY, "split", "WPEA.PA", 50), "0.00"),
     ],
 )
 def test_cash_flow_has_the_sign_of_the_kind(entry, flow):

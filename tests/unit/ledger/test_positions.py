@@ -9,7 +9,7 @@ from portfolio.errors import LedgerError
 from portfolio.findings import Severity
 from portfolio.ledger.csv_format import parse_entries
 from portfolio.ledger.entries import Entry, with_ids
-from portfolio.ledger.positions import Positions, check_ledger, fold
+from portfolio.ledger.positions import Positions, check_ledger, fold, quantities_held
 
 HEADER = "date,kind,ticker,quantity,price_eur,fee_eur,amount_eur,note"
 TODAY = date(2019, 1, 2)
@@ -73,6 +73,88 @@ def test_fold_takes_buys_before_sells_when_they_are_on_one_day():
     """)
 
     assert fold(entries, Decimal(0)).cash_eur == Decimal("50.00")
+
+
+def test_fold_sets_the_quantity_and_leaves_cost_and_cash_when_a_line_is_split():
+    entries = ledger("""
+        2018-01-02,deposit,,,,,1000.00,
+        2018-01-03,buy,A,10,50.00,1.00,,
+        2018-01-03,buy,B,7,10.00,,,
+        2018-01-08,split,A,50,,,,five for one
+        2018-01-09,split,B,3,,,,one for two
+        2018-01-09,dividend,B,,,,5.00,the half share
+        2018-01-10,sell,A,20,11.00,,,
+    """)
+
+    assert fold(entries, Decimal(0), until=date(2018, 1, 8)) == Positions(
+        *(Decimal("429.00"), {"A": 50, "B": 7}, {"A": Decimal("501.00"), "B": Decimal("70.00")}),
+        *(Decimal("1000.00"), date(2018, 1, 2), date(2018, 1, 8)),
+    )
+    # A share cost 501 / 50 = 10.02 after its split; 20 of them left.
+    assert fold(entries, Decimal(0)) == Positions(
+        *(Decimal("654.00"), {"A": 30, "B": 3}, {"A": Decimal("300.60"), "B": Decimal("70.00")}),
+        *(Decimal("1000.00"), date(2018, 1, 2), date(2018, 1, 10)),
+    )
+
+
+def test_fold_takes_a_split_before_the_trades_of_its_day():
+    entries = ledger("""
+        2018-01-02,deposit,,,,,1000.00,
+        2018-01-03,buy,A,10,50.00,,,
+        2018-01-08,sell,A,15,10.00,,,
+        2018-01-08,buy,A,5,10.00,,,
+        2018-01-08,split,A,50,,,,
+    """)
+
+    assert fold(entries, Decimal(0)).quantities == {"A": 40}
+
+
+def test_check_ledger_finds_a_split_of_a_line_that_is_not_held():
+    entries = ledger("""
+        2018-01-02,deposit,,,,,1000.00,
+        2018-01-03,buy,A,10,50.00,,,
+        2018-01-04,sell,A,10,50.00,,,
+        2018-01-08,split,A,50,,,,
+        2018-01-08,split,B,50,,,,
+        2018-01-08,buy,B,1,10.00,,,
+    """)
+
+    assert [(finding.severity, finding.rule, finding.subject, finding.value) for finding in check_ledger(entries)] == [
+        (Severity.ERROR, "split-of-nothing", "A", "0"),
+        (Severity.ERROR, "split-of-nothing", "B", "0"),
+    ]
+    with pytest.raises(LedgerError, match="A split of A is booked on 2018-01-08 and the line holds 0 shares before it"):
+        fold(entries, Decimal(0))
+
+
+def test_check_ledger_finds_two_splits_of_a_day_that_say_different_quantities():
+    entries = ledger("""
+        2018-01-02,deposit,,,,,1000.00,
+        2018-01-03,buy,A,10,50.00,,,
+        2018-01-08,split,A,50,,,,
+        2018-01-08,split,A,50,,,,
+        2018-01-09,split,A,100,,,,
+        2018-01-09,split,A,500,,,,
+    """)
+
+    (finding,) = check_ledger(entries)
+
+    assert (finding.rule, finding.subject, finding.session, finding.value) == (
+        *("split-contradicted", "A"),
+        *(date(2018, 1, 9), "100, 500"),
+    )
+
+
+def test_quantities_held_are_those_of_the_day_also_when_the_ledger_cannot_be_true():
+    entries = ledger("""
+        2018-01-03,buy,A,10,50.00,,,
+        2018-01-04,sell,B,3,50.00,,,
+        2018-01-08,split,A,50,,,,
+    """)
+
+    assert quantities_held(entries, date(2018, 1, 7)) == {"A": 10}
+    assert quantities_held(entries, date(2018, 1, 8)) == {"A": 50}
+    assert quantities_held(entries, date(2018, 1, 2)) == {}
 
 
 def test_fold_leaves_out_what_was_booked_after_the_day():
@@ -144,7 +226,12 @@ def any_ledger(draw):
     for _ in range(draw(st.integers(0, 12))):
         day += timedelta(days=draw(st.integers(0, 2)))
         ticker = draw(st.sampled_from(("A", "B")))
-        kind = draw(st.sampled_from(("buy", "sell") if held[ticker] else ("buy",)))
+        kind = draw(st.sampled_from(("buy", "sell", "split") if held[ticker] else ("buy",)))
+        if kind == "split":
+            day += timedelta(days=1)  # else a trade drawn earlier would be folded after it
+            held[ticker] = draw(st.integers(1, 500))
+            entries.append(Entry(day, "split", ticker, held[ticker]))
+            continue
         quantity = draw(st.integers(1, 50 if kind == "buy" else held[ticker]))
         held[ticker] += quantity if kind == "buy" else -quantity
         price = draw(st.decimals("0.0001", "200", places=4))
