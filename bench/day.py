@@ -70,7 +70,7 @@ def one_day(folder: Path) -> dict[str, float]:
             decided = stages.signal_stage(store, run, ending)
             stages.orders_stage(store, run, decided, ending)
         with lap(laps, "report (replays the decision, draws the page)"):
-            stages.page_stage(store, run)
+            stages.page_stage(store, run, ending)
         closing = time.perf_counter()
     laps["journal, publish, checkpoint"] = time.perf_counter() - closing
     laps["peak memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003  # pydantic and dataclass tools read the annotation at run time
+from datetime import date
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Severity(StrEnum):
@@ -40,3 +44,16 @@ class Finding:
             "value": self.value,
             "message": self.message,
         }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, str | None]) -> Finding:
+        """Read back what `as_dict` wrote."""
+        session = values["session"]
+        return cls(
+            severity=Severity(values["severity"] or ""),
+            rule=values["rule"] or "",
+            subject=values["subject"] or "",
+            message=values["message"] or "",
+            session=date.fromisoformat(session) if session else None,
+            value=values["value"],
+        )

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     begun = start("orders", arguments)
     with writing(begun, arguments.wait) as (store, ending):
-        orders = plan_logged_stage(store, begun, ending)
-    document = orders.document(begun.moment.session.isoformat())
+        session, orders = plan_logged_stage(store, begun, ending)
+    document = orders.document(session.isoformat())
     print(json.dumps(document, indent=2) if arguments.json else orders_in_words(document))
     return int(ending.exit_code)

@@ -20,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from portfolio.day.stages import page_stage  # noqa: PLC0415  # DuckDB, pandas: not for --help
+    from portfolio.day.stages import Ending, page_stage  # noqa: PLC0415  # DuckDB, pandas: not for --help
     from portfolio.store.connection import open_reader  # noqa: PLC0415
 
     begun = start("report", arguments)
     with open_reader(begun.settings.store_path, begun.settings.source) as store:
-        page = page_stage(store, begun)
+        page = page_stage(store, begun, ending := Ending())
     print(json.dumps({"page": str(page)}) if arguments.json else f"Page: {page}")
-    return 0
+    return int(ending.exit_code)

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 
     from portfolio.day.known import KnownData
     from portfolio.day.run import Run
+    from portfolio.findings import Finding
     from portfolio.store.connection import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Positions, the price each line is valued at (EUR), their value; `entries` counts the ledger's lines."""
+    """Positions, the price each line is valued at (EUR), their value; `entries` counts the ledger's lines.
+
+    `findings` are what the ledger gives rise to: they block the day when they are errors about a line that is held.
+    """
 
     positions: Positions
     prices: dict[str, float]
     valuation: Valuation
     entries: int
+    findings: tuple[Finding, ...] = ()
 
 
 def read_account(store: Store, run: Run, known: KnownData) -> Account:

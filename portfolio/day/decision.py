@@ -11,6 +11,8 @@ from portfolio.allocation.decide import Decision, DecisionInput, PreviousTarget,
 from portfolio.features.build import VOL_WINDOW_SESSIONS, build_features
 from portfolio.findings import Finding, Severity
 from portfolio.regime.filter import filter_probabilities
+from portfolio.regime.hmm import MINIMUM_ROWS
+from portfolio.sessions import HOME_EXCHANGE, KNOWN_FROM, price_known_at, sessions_between
 from portfolio.sources.checks import blocking, check_known, freshness
 from portfolio.universe import CASH
 
@@ -26,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the account stands before the decision: the target in force, and what it holds (None when unknown)."""
+    """Where the account stands before the decision: the target in force, and what it holds (None when unknown).
+
+    `findings` are what the account itself gives rise to, a split that was not booked say.
+    """
 
     previous: PreviousTarget | None
     holdings: Mapping[str, float] | None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,10 @@ def view_of(known: KnownData, terms: Terms, moment: Moment) -> View:
     findings = check_known(known.prices, known.macro, known.quarantined, terms.watched, moment, terms.macro_wanted)
     fresh = freshness(known.prices, known.macro, terms.universe, moment, terms.macro_wanted)
     closes = known.closes(terms.features.drivers)
-    features = build_features(closes, known.macro_by_known_day(pd.DatetimeIndex(closes.index)), terms.features)
-    return View(features, (*findings, *_untradable(terms, moment), *_unfinished(features, closes)), fresh)
+    macro = known.macro_by_known_day(pd.DatetimeIndex(closes.index), terms.macro_wanted)
+    features = build_features(closes, macro, terms.features)
+    found = (*_too_early(moment), *findings, *_untradable(terms, moment), *_unfinished(features, closes))
+    return View(features, found, fresh)
 
 
 def regime_blocked(view: View, terms: Terms) -> tuple[Finding, ...]:
@@ -73,6 +81,7 @@ def decide_session(
     The regime's own findings block first. Then the target is worked out, and a finding about anything that is held
     or would be targeted blocks it after all: the day is HOLD, with the reasons.
     """
+    view = replace(view, findings=(*view.findings, *of_account(standing, terms), *_too_short(view, model)))
     history = filter_probabilities(model, view.features) if model is not None and not view.features.empty else None
     wanted = DecisionInput(
         session=moment.session,
@@ -90,15 +99,18 @@ def decide_session(
     )
     decision = decide(wanted)
     if decision.decision == "TARGET":
-        blocked = blocking(view.findings, terms.drivers | terms.macro_wanted | _lines(decision, standing))
+        blocked = trade_blocked(view, terms, decision.weights, standing.holdings)
         decision = decide(replace(wanted, blocking=blocked)) if blocked else decision
     return Outcome(decision, history, (*view.findings, *decision.findings), view.freshness)
 
 
-def _lines(decision: Decision, standing: Standing) -> frozenset[str]:
-    """Tickers that the decision would hold or that the account holds."""
-    weights = [*decision.weights.items(), *(standing.holdings or {}).items()]
-    return frozenset(ticker for ticker, weight in weights if weight > 0 and ticker != CASH)
+def trade_blocked(
+    view: View, terms: Terms, target: Mapping[str, float], holdings: Mapping[str, float] | None
+) -> tuple[Finding, ...]:
+    """Return the findings that forbid trading from holdings to target: about the regime or a line of either."""
+    weights = [*target.items(), *(holdings or {}).items()]
+    lines = frozenset(ticker for ticker, weight in weights if weight > 0 and ticker != CASH)
+    return blocking(view.findings, terms.drivers | terms.macro_wanted | lines)
 
 
 def _newest(history: pd.DataFrame | None) -> dict[str, float] | None:
@@ -119,6 +131,51 @@ def _untradable(terms: Terms, moment: Moment) -> tuple[Finding, ...]:
         for ticker in terms.universe.tickers
         if ticker not in terms.tradable
     )
+
+
+def _too_early(moment: Moment) -> tuple[Finding, ...]:
+    """Block an instant at which a session is running, or its close cannot be known yet.
+
+    The next session would be decided without the one before it, and acted on as if it had been.
+    """
+    running = sessions_between(HOME_EXCHANGE, moment.as_of, moment.session)[1:-1]
+    if running:
+        what = f"The session of {running[0]} is not over"
+    elif price_known_at([moment.as_of])[0] > moment.decided_at:
+        what = f"The closes of {moment.as_of} cannot be known yet"
+    else:
+        return ()
+    message = (
+        f"{what}: {moment.session} is decided from {KNOWN_FROM:%H:%M} in Paris on, before it opens. Run again then."
+    )
+    return (Finding(Severity.ERROR, "too-early", "", message, moment.session),)
+
+
+def of_account(standing: Standing, terms: Terms) -> tuple[Finding, ...]:
+    """Block what is held and has no series: it can be neither valued nor sold at a known price."""
+    held = [ticker for ticker, weight in (standing.holdings or {}).items() if weight > 0 and ticker != CASH]
+    return standing.findings + tuple(
+        Finding(
+            Severity.ERROR,
+            "held-without-series",
+            ticker,
+            f"{ticker} is held and the source has no series for it: it cannot be valued. Use a source that has one.",
+        )
+        for ticker in held
+        if ticker not in terms.tradable
+    )
+
+
+def _too_short(view: View, model: RegimeModel | None) -> tuple[Finding, ...]:
+    """Block when the model would be read on hardly any history: its first rows only say what it starts from."""
+    rows = len(view.features)
+    if model is None or rows >= MINIMUM_ROWS:
+        return ()
+    message = (
+        f"Only {rows} sessions have all features, {MINIMUM_ROWS} are needed to read {model.model_id} (fitted on "
+        f"{model.fit_rows}): history is missing. Fetch the whole of it with `portfolio update`."
+    )
+    return (Finding(Severity.ERROR, "history-short", "", message, value=str(rows)),)
 
 
 def _unfinished(features: pd.DataFrame, closes: pd.DataFrame) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from portfolio.sessions import price_known_at
+from portfolio.sessions import macro_known_at, price_known_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,17 +37,18 @@ class KnownData:
         newest = rows.drop_duplicates("symbol", keep="last")
         return {str(symbol): float(close) for symbol, close in zip(newest["symbol"], newest["close"], strict=True)}
 
-    def macro_by_known_day(self, days: pd.DatetimeIndex) -> pd.DataFrame:
-        """Place macro values on the first of the given days whose closes were known no earlier than they were.
+    def macro_by_known_day(self, days: pd.DatetimeIndex, wanted: frozenset[str]) -> pd.DataFrame:
+        """Place the wanted macro values on the first of the given days that could have used them.
 
-        A value stands on the day whose next Paris morning it was known by, which is the day a decision could have
-        used it for. Values known only after the last day are left out.
+        That is the day whose next Paris morning came after the value was first printed; values printed after the last
+        day's morning are left out. A revised value stands where the first one stood: the store has already left out
+        what was not known at the cutoff, and a revision fetched today must not empty the years before it.
         """
-        if self.macro.empty or days.empty:
+        rows = self.macro[self.macro["series"].isin(wanted)]
+        if rows.empty or days.empty:
             return pd.DataFrame(index=days[:0])
-        mornings = price_known_at(days)
-        place = mornings.searchsorted(pd.DatetimeIndex(self.macro["available_at"]), side="left")
+        place = price_known_at(days).searchsorted(macro_known_at(rows["observed_on"]), side="left")
         usable = place < len(days)
-        placed = self.macro.loc[usable, ["series", "observed_on", "value"]].assign(day=days[place[usable]])
+        placed = rows.loc[usable, ["series", "observed_on", "value"]].assign(day=days[place[usable]])
         newest = placed.sort_values("observed_on").drop_duplicates(["series", "day"], keep="last")
         return newest.pivot(index="day", columns="series", values="value").sort_index()  # noqa: PD010  # unique, as above

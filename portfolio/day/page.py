@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from portfolio.store.connection import Store
 
 LOG_ROWS = 20  # a month of sessions
+REPLAY_DIFFERS = "replay-differs"
 
 
 def page_data(store: Store, run: Run) -> ReportData:
@@ -219,17 +220,7 @@ def _freshness(run: Run, again: Replay) -> tuple[FreshnessRow, ...]:
 
 
 def _logged_findings(again: Replay) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(
-            Severity(item["severity"]),
-            item["rule"],
-            item["subject"],
-            item["message"],
-            date.fromisoformat(item["session"]) if item["session"] else None,
-            item["value"],
-        )
-        for item in again.logged["data"]["findings"]
-    )
+    return tuple(Finding.from_dict(item) for item in again.logged["data"]["findings"])
 
 
 def _disagreement(again: Replay) -> tuple[Finding, ...]:
@@ -240,7 +231,7 @@ def _disagreement(again: Replay) -> tuple[Finding, ...]:
         f"The decision for {again.row.session} taken again from the log differs from the logged one: do not act on it. "
         "Run `portfolio signal --replay` to see both, and report it."
     )
-    return (Finding(Severity.ERROR, "replay-differs", "", message, again.row.session),)
+    return (Finding(Severity.ERROR, REPLAY_DIFFERS, "", message, again.row.session),)
 
 
 def _model(store: Store, again: Replay) -> ModelPart | None:
@@ -270,7 +261,7 @@ def _model(store: Store, again: Replay) -> ModelPart | None:
         features=model.feature_names,
         states=states,
         gates=tuple(_gate(gate) for gate in manifest.get("gates", ())),
-        note="" if record else "from HMM_MODEL_PATH, a read-only override",
+        note=again.model_note,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from portfolio.day.decision import Outcome, Standing, View, decide_session, view
 from portfolio.day.known import KnownData
 from portfolio.day.terms import Terms, terms_as_json, terms_from_json, terms_of
 from portfolio.errors import StoreError
+from portfolio.findings import Finding
 from portfolio.regime.artifact import read_model, read_model_at
 from portfolio.sessions import Moment
 from portfolio.store.journal import append_findings
@@ -56,6 +57,7 @@ class Replay:
     view: View
     model: RegimeModel | None
     outcome: Outcome
+    model_note: str
 
     @property
     def agrees(self) -> bool:
@@ -63,8 +65,8 @@ class Replay:
         return fingerprint(self.logged) == fingerprint(self.recomputed)
 
 
-def decide_and_log(store: Store, run: Run) -> Signal:
-    """Decide the run's session and log it.
+def decide_and_log(store: Store, run: Run, noticed: tuple[Finding, ...] = ()) -> Signal:
+    """Decide the run's session and log it; `noticed` are findings of earlier stages that the answer should show.
 
     The log is chronological: a session older than its newest one is decided but not logged, and no model is recorded
     for it. The same answer again adds no row.
@@ -78,9 +80,9 @@ def decide_and_log(store: Store, run: Run) -> Signal:
     account = read_account(store, run, known)
     before = read_signal_before(store, run.moment.session)
     target = target_in_force(json.loads(before.answer) if before else None, run.moment.session)
-    standing = Standing(target, account.valuation.weights)
-    view = View(view.features, (*view.findings, *reader.findings), view.freshness)
+    standing = Standing(target, account.valuation.weights, account.findings)
     outcome = decide_session(view, terms, run.moment, standing, reader.model, reader.fallback_reason)
+    outcome = replace(outcome, findings=(*outcome.findings, *reader.findings, *noticed))
     answer = answer_of(outcome, run.moment, standing, reader.model)
     if not write:
         return Signal(answer, outcome, reader, view, known, account, None)
@@ -113,7 +115,9 @@ def replay(store: Store, run: Run, session: date | None) -> Replay:
     outcome = decide_session(view, terms, moment, standing, model, logged["fallback_reason"])
     # A detour over text, so that both sides are what JSON can say.
     recomputed = json.loads(as_logged(answer_of(outcome, moment, standing, model)))
-    return Replay(row, json.loads(row.answer), recomputed, terms, standing, known, view, model, outcome)
+    return Replay(
+        row, json.loads(row.answer), recomputed, terms, standing, known, view, model, outcome, logged["model_note"]
+    )
 
 
 def _logged_model(run: Run, row: SignalRow) -> RegimeModel | None:
@@ -138,7 +142,9 @@ def _circumstances(terms: Terms, standing: Standing, reader: Reader) -> dict[str
             "weights": dict(previous.weights),
             "sessions_since_change": previous.sessions_since_change,
         },
+        "account_findings": [finding.as_dict() for finding in standing.findings],
         "fallback_reason": reader.fallback_reason,
+        "model_note": reader.note,
     }
 
 
@@ -151,7 +157,8 @@ def _standing_from(logged: dict[str, Any]) -> Standing:
         if previous
         else None
     )
-    return Standing(target, logged["holdings"])
+    findings = tuple(Finding.from_dict(values) for values in logged["account_findings"])
+    return Standing(target, logged["holdings"], findings)
 
 
 def _row(

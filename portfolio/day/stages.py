@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from portfolio import __version__
 from portfolio.day.account import read_account
-from portfolio.day.orders import Orders, log_orders, plan_session
-from portfolio.day.page import page_data
+from portfolio.day.orders import Orders, log_orders, plan_session, why_held_back
+from portfolio.day.page import REPLAY_DIFFERS, page_data
 from portfolio.day.signal import Signal, decide_and_log, read_known
 from portfolio.day.update import Update, fetch, store_batch
 from portfolio.errors import ExitCode, PortfolioError, SourceError, StoreError
@@ -22,6 +22,7 @@ from portfolio.sessions import now_utc
 from portfolio.store.connection import open_writer
 from portfolio.store.journal import RunEnd, RunStart, append_findings, end_run, start_run
 from portfolio.store.migrate import create_store
+from portfolio.store.prices import newest_batch
 from portfolio.store.publish import publish
 from portfolio.store.signals import read_signal
 
@@ -97,11 +98,10 @@ def run_day(run: Run, wait_s: float = 0.0, since: date | None = None) -> Day:
     batch, unfetched = _fetched(run, since)
     with writing(run, wait_s) as (store, ending):
         append_findings(store, run.run_id, unfetched)
-        if batch is not None:
-            update_stage(store, run, batch, ending)
-        signal = signal_stage(store, run, ending)
+        update = update_stage(store, run, batch, ending) if batch is not None else None
+        signal = signal_stage(store, run, ending, (*unfetched, *(update.noticed if update else ())))
         orders = orders_stage(store, run, signal, ending)
-        page = page_stage(store, run) if signal.row else run.page_path
+        page = page_stage(store, run, ending) if signal.row else run.page_path
     return Day(signal, orders, page, ending.exit_code)
 
 
@@ -118,9 +118,9 @@ def update_stage(store: Store, run: Run, batch: Batch, ending: Ending) -> Update
     return update
 
 
-def signal_stage(store: Store, run: Run, ending: Ending) -> Signal:
-    """Decide and log the session."""
-    signal = decide_and_log(store, run)
+def signal_stage(store: Store, run: Run, ending: Ending, noticed: tuple[Finding, ...] = ()) -> Signal:
+    """Decide and log the session; `noticed` are findings of earlier stages that the answer should show."""
+    signal = decide_and_log(store, run, noticed)
     answer = signal.answer
     if answer["decision"] == "HOLD":
         ending.exit_code = ExitCode.HOLD
@@ -135,38 +135,44 @@ def orders_stage(store: Store, run: Run, signal: Signal, ending: Ending) -> Orde
     orders = plan_session(run, signal.answer, signal.account)
     if orders.plan is None:
         ending.exit_code = ExitCode.REFUSED
-    if signal.row is not None and signal.row.revision is not None:
-        log_orders(store, run, orders, signal.row.revision)
+    if signal.row is not None:
+        log_orders(store, run, orders, signal.row)
     ending.detail["orders"] = len(orders.plan.orders) if orders.plan else orders.refusal
     log.info("orders planned", extra={"orders": ending.detail["orders"]})
     return orders
 
 
-def plan_logged_stage(store: Store, run: Run, ending: Ending) -> Orders:
-    """Plan and log orders for the run's session from its logged decision and today's ledger.
+def plan_logged_stage(store: Store, run: Run, ending: Ending) -> tuple[date, Orders]:
+    """Plan and log orders from the newest logged decision, today's ledger and what is known now.
 
-    Raises StoreError when the session has no logged decision.
+    While its session is running the decision still stands. Raises StoreError when neither that session nor the next
+    one has a decision.
     """
-    row = read_signal(store, run.moment.session)
-    if row is None or row.revision is None:
-        message = (
-            f"Session {run.moment.session} has no decision yet: run `portfolio signal` (or `portfolio run`) first."
-        )
+    row = read_signal(store)
+    if row is None or (row.session != run.moment.session and row.as_of != run.moment.as_of):
+        wanted = run.moment.session
+        message = f"Session {wanted} has no decision yet: run `portfolio signal` (or `portfolio run`) first."
         raise StoreError(message)
-    known = read_known(store, row.decided_at, row.batch_id)
-    orders = plan_session(run, json.loads(row.answer), read_account(store, run, known))
-    if row.decision == "HOLD":
+    known, answer = read_known(store, run.moment.decided_at, newest_batch(store)), json.loads(row.answer)
+    account = read_account(store, run, known)
+    orders = plan_session(run, answer, account, why_held_back(run, row, answer, known, account))
+    if row.decision == "HOLD" or orders.held_back:
         ending.exit_code = ExitCode.HOLD
     if orders.plan is None:
         ending.exit_code = ExitCode.REFUSED
-    log_orders(store, run, orders, row.revision)
-    return orders
+    log_orders(store, run, orders, row)
+    return row.session, orders
 
 
-def page_stage(store: Store, run: Run) -> Path:
-    """Write the page of the newest logged decision."""
-    write_page(run.page_path, render_page(page_data(store, run)))
+def page_stage(store: Store, run: Run, ending: Ending) -> Path:
+    """Write the page of the newest logged decision; a decision that cannot be reproduced fails the run."""
+    data = page_data(store, run)
+    write_page(run.page_path, render_page(data))
     log.info("page written", extra={"path": str(run.page_path)})
+    if any(finding.rule == REPLAY_DIFFERS for finding in data.findings):
+        ending.exit_code = ExitCode.FAILED
+        ending.detail["page"] = REPLAY_DIFFERS
+        log.error("the decision taken again differs from the log: do not act on it")
     return run.page_path
 
 

@@ -67,9 +67,10 @@ def terms_of(settings: Settings, universe: Universe) -> Terms:
     return terms
 
 
-def fit_spec_of(settings: Settings) -> FitSpec:
+def fit_spec_of(settings: Settings, universe: Universe) -> FitSpec:
     """Take the way models are fitted from the settings."""
     return FitSpec(
+        drivers=tuple(driver.symbol for driver in universe.drivers),
         states=settings.states,
         starts=settings.starts or None,
         seed=settings.seed,

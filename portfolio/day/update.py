@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from portfolio.errors import UsageError
+from portfolio.findings import Severity
 from portfolio.sessions import calendar_horizon, calendar_rows
 from portfolio.sources.checks import CheckedBatch, check_batch
 from portfolio.sources.sample import fetch_sample
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from portfolio.day.run import Run
+    from portfolio.findings import Finding
     from portfolio.sources.batch import Batch
     from portfolio.store.connection import Store
 
+BATCH_RULES = frozenset({"empty-batch", "no-rows", "restated-history"})
 # Checks look back over the rows already believed; every batch so far counts, whatever its rows' own instants.
 FAR_FUTURE = timedelta(days=36_500)
 
@@ -31,6 +34,13 @@ class Update:
 
     checked: CheckedBatch
     receipt: BatchReceipt
+
+    @property
+    def noticed(self) -> tuple[Finding, ...]:
+        """What the day's answer should show of the batch as a whole; doubts about rows come back from quarantine."""
+        whole = (finding for finding in self.checked.findings if finding.rule in BATCH_RULES)
+        # Whether the day is blocked is for the series that are stale by it, not for the batch.
+        return tuple(replace(finding, severity=Severity.WARNING) for finding in whole)
 
 
 def fetch(run: Run, since: date | None = None) -> Batch:

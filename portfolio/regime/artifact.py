@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from portfolio.regime.model import RegimeModel
 
 SCHEMA = 1  # raised when a reader of the present one could not understand the files
+AS_TEXT: dict[str, Any] = {"indent": 1, "sort_keys": True, "allow_nan": False}
 MODEL_FILE, MANIFEST_FILE = "model.json", "manifest.json"
 MODEL_ID = re.compile(r"hmm-[0-9a-f]{12}")
 # Whose versions can change a fit's last digits.
@@ -46,7 +47,7 @@ def write_model(models_dir: Path, fit: Fit, extras: Mapping[str, Any] | None = N
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=models_dir))
         try:
             _write_synced(unfinished / MODEL_FILE, model_bytes(fit.model))
-            _write_synced(unfinished / MANIFEST_FILE, _manifest_bytes(fit, extras or {}))
+            _write_synced(unfinished / MANIFEST_FILE, json.dumps(manifest_of(fit, extras), **AS_TEXT).encode() + b"\n")
             unfinished.chmod(0o755)  # mkdtemp's 0700 would hide the model from the web and a person
             _sync_folder(unfinished)
             if folder.exists():
@@ -111,10 +112,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _manifest_bytes(fit: Fit, extras: Mapping[str, Any]) -> bytes:
+def manifest_of(fit: Fit, extras: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a manifest says of a fit, promoted or not, as plain JSON values; `extras` come on top."""
     model = fit.model
-    manifest: dict[str, Any] = {
-        **extras,
+    return {
+        **(extras or {}),
         "schema": SCHEMA,
         "model_id": model.model_id,
         "checksums": {MODEL_FILE: hashlib.sha256(model_bytes(model)).hexdigest()},
@@ -124,6 +126,7 @@ def _manifest_bytes(fit: Fit, extras: Mapping[str, Any]) -> bytes:
             "fit_end": model.fit_end.isoformat(),
             "rows": model.fit_rows,
         },
+        "drivers": list(model.drivers),
         "feature_names": list(model.feature_names),
         "state_order": list(model.labels),
         "state_volatilities": model.volatilities.tolist(),
@@ -134,7 +137,6 @@ def _manifest_bytes(fit: Fit, extras: Mapping[str, Any]) -> bytes:
         "spec": asdict(fit.spec),
         "versions": {"python": python_version()} | {name: metadata.version(name) for name in LIBRARIES},
     }
-    return json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
 
 
 def _is_sound(models_dir: Path, model_id: str) -> bool:

@@ -95,7 +95,7 @@ def fit_model(features: pd.DataFrame, spec: FitSpec, warm: RegimeModel | None = 
     with threadpool_limits(limits=1):
         ends = [run_em(standardised, start, spec) for start in make_starts(standardised, names, spec, first)]
         best, parameters = _best(ends)
-        model = _ordered_model(parameters, window, mean, scale)
+        model = _ordered_model(parameters, window, mean, scale, spec.drivers)
         results = tuple(result for result, _ in ends)
         gates = check_gates(model, features, Search(best, results), spec.gates, champion)
     return Fit(model, gates, results, spec)
@@ -124,11 +124,16 @@ def _best(ends: list[tuple[StartResult, Parameters | None]]) -> tuple[StartResul
 
 
 def _ordered_model(
-    found: Parameters, window: pd.DataFrame, mean: NDArray[np.float64], scale: NDArray[np.float64]
+    found: Parameters,
+    window: pd.DataFrame,
+    mean: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    drivers: tuple[str, ...],
 ) -> RegimeModel:
     names = tuple(window.columns)
     order = np.argsort(state_volatilities(found.covars, scale, names), kind="stable")
     return RegimeModel(
+        drivers=drivers,
         feature_names=names,
         labels=LABELS[len(order)],
         mean_=mean,

@@ -29,11 +29,13 @@ TO_DO = "fit it again (`portfolio run` does)"
 class RegimeModel:
     """Gaussian hidden Markov model with its scaler and its state order.
 
+    `drivers` are the index series whose features it was fitted on: scaler and states belong to them.
     `means_` and `covars_` are in units of the standardised features, (x - mean_) / scale_. States stand in the order of
     `labels`, by increasing volatility. `log_likelihood` is that of the standardised features of the fit window.
     Raises ModelError when the parts don't fit each other or are no probabilities or covariances.
     """
 
+    drivers: tuple[str, ...]
     feature_names: tuple[str, ...]
     labels: tuple[str, ...]
     mean_: NDArray[np.float64]
@@ -73,13 +75,14 @@ class RegimeModel:
 
     def reads_like(self, other: RegimeModel) -> bool:
         """Whether both read the same columns and name the same states, so that their answers can be compared."""
-        return (self.feature_names, self.labels) == (other.feature_names, other.labels)
+        return (self.drivers, self.feature_names, self.labels) == (other.drivers, other.feature_names, other.labels)
 
 
 def model_bytes(model: RegimeModel) -> bytes:
     """Write a model as canonical JSON; numbers round-trip to the bit (shortest repr)."""
     content: dict[str, Any] = {
         "kind": "gaussian-hmm-1",
+        "drivers": list(model.drivers),
         "feature_names": list(model.feature_names),
         "labels": list(model.labels),
         "fit_start": model.fit_start.isoformat(),
@@ -99,6 +102,7 @@ def model_from(content: Mapping[str, Any]) -> RegimeModel:
     breaks a rule.
     """
     return RegimeModel(
+        drivers=tuple(str(symbol) for symbol in content["drivers"]),
         feature_names=tuple(str(name) for name in content["feature_names"]),
         labels=tuple(str(label) for label in content["labels"]),
         fit_start=date.fromisoformat(content["fit_start"]),

@@ -29,10 +29,12 @@ class GateSpec:
 class FitSpec:
     """How a model is fitted.
 
+    `drivers` name the index series the features are built from; they are kept with the model.
     `starts` None means ten for two states and forty for three. `window_sessions` 0 means all rows (expanding window);
     a greater number means the last rows only. EM ends when an iteration gains less than `tolerance_nats`.
     """
 
+    drivers: tuple[str, ...] = ()
     states: int = 2
     starts: int | None = None
     seed: int = 20_190_102  # any number would do; fixed, so that a fit can be repeated

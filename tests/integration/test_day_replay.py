@@ -80,7 +80,7 @@ def decide(store: Store, settings: Settings, instant: str) -> None:
     store_batch(store, run, replace(batch, prices=batch.prices[~lacking]))
     signal = decide_and_log(store, run)
     assert signal.row is not None
-    log_orders(store, run, plan_session(run, signal.answer, signal.account), signal.row.revision or 0)
+    log_orders(store, run, plan_session(run, signal.answer, signal.account), signal.row)
 
 
 def import_entries(store: Store, settings: Settings, path: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from portfolio.day.known import KnownData
 from portfolio.sessions import macro_known_at
 
+WANTED = frozenset({"DGS2"})
 PRICES = pd.DataFrame(
     [
         ("A.PA", "2018-12-28", 10.0),
@@ -37,7 +38,7 @@ def test_last_closes_are_each_symbols_own_newest():
 def test_macro_value_stands_on_the_day_whose_next_morning_it_was_known_by():
     days = pd.DatetimeIndex(["2018-12-27", "2018-12-28", "2018-12-31"])
     placed = known([("DGS2", "2018-12-26", 2.4), ("DGS2", "2018-12-27", 2.5), ("DGS2", "2018-12-28", 2.6)])
-    table = placed.macro_by_known_day(days)
+    table = placed.macro_by_known_day(days, WANTED)
     # Thursday's yield is printed on Friday evening: Friday's row is the first that could use it, and so on.
     assert table["DGS2"].to_dict() == {
         pd.Timestamp("2018-12-27"): 2.4,
@@ -47,12 +48,12 @@ def test_macro_value_stands_on_the_day_whose_next_morning_it_was_known_by():
 
 
 def test_macro_value_known_only_after_the_last_day_is_left_out():
-    table = known([("DGS2", "2018-12-31", 2.7)]).macro_by_known_day(pd.DatetimeIndex(["2018-12-31"]))
+    table = known([("DGS2", "2018-12-31", 2.7)]).macro_by_known_day(pd.DatetimeIndex(["2018-12-31"]), WANTED)
     assert table.empty
 
 
 def test_newest_of_two_values_known_by_the_same_day_is_taken():
     table = known([("DGS2", "2018-12-24", 2.3), ("DGS2", "2018-12-26", 2.4)]).macro_by_known_day(
-        pd.DatetimeIndex(["2018-12-21", "2018-12-28"])
+        pd.DatetimeIndex(["2018-12-21", "2018-12-28"]), WANTED
     )
     assert table["DGS2"].to_dict() == {pd.Timestamp("2018-12-28"): 2.4}

@@ -50,6 +50,7 @@ def test_fit_and_fees_follow_the_settings():
             "PORTFOLIO_FEE_RATE": "0.001",
         }
     )
-    spec = fit_spec_of(settings)
+    spec = fit_spec_of(settings, read_universe())
+    assert spec.drivers == ("^GSPC", "^NDX")
     assert (spec.states, spec.number_of_starts, spec.gates.max_stressed_occupancy) == (3, 40, 0.5)
     assert str(fees_of(settings).rate) == "0.001"

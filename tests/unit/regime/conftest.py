@@ -23,6 +23,7 @@ NAMES = ("return_log_1d", "log_vol_21d")
 def model_of(**changes: object) -> RegimeModel:
     """A plain two-state model, calm at (0, -1) and stressed at (0, +1), with some parts changed."""
     parts: dict[str, object] = {
+        "drivers": ("^GSPC", "^NDX"),
         "feature_names": NAMES,
         "labels": ("calm", "stressed"),
         "mean_": [0.0, 0.0],
