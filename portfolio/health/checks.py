@@ -12,13 +12,14 @@ from portfolio.errors import StoreError
 from portfolio.health.expected import HOME, Calendars
 from portfolio.store.connection import open_reader
 from portfolio.store.engine import wal_path
-from portfolio.store.journal import read_runs
+from portfolio.store.journal import Run, read_runs
 from portfolio.store.lock import read_holder
 from portfolio.store.newest import newest_fetch, newest_macro_days, newest_price_days, recent_sessions
+from portfolio.store.orders import OrdersRow, read_orders
 from portfolio.store.signals import SignalRow, read_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MACRO_LATE_SESSIONS = 5  # FRED prints a day later, and an optional series may be carried three sessions
 DRIVER_DEAD_SESSIONS = 3  # a regime read three sessions late is not one
+RUNS_LOOKED_AT = 50  # a few weeks of days, with commands by hand between
+FAILURES = frozenset({"failed", "refused", "busy"})
 DISK_LOW = 1_000_000_000  # bytes: a few backups' room
 DISK_FULL = 100_000_000  # bytes: the next write may fail
 
@@ -74,29 +77,80 @@ def worst(checks: tuple[Check, ...]) -> Status:
 def _store_checks(store: Store, live_path: Path, universe: Universe, instant: datetime) -> tuple[Check, ...]:
     signal = read_signal(store)
     calendars = Calendars(recent_sessions(store), instant)
+    # A writer that ends, well or not, checkpoints: only one that was killed leaves its write-ahead log behind.
+    interrupted = wal_path(live_path).exists() and read_holder(live_path) is None
     return (
         Check("store", Status.HEALTHY, f"published copy {store.path.name} opens"),
-        check_last_run(store, live_path),
+        check_runs(read_runs(store, RUNS_LOOKED_AT), interrupted=interrupted),
         check_signal(calendars, signal),
+        *check_orders(signal, read_orders(store)),
+        *check_model(signal),
         check_prices(calendars, newest_price_days(store), universe),
         check_macro(calendars, newest_macro_days(store), universe),
         *check_findings(signal),
     )
 
 
-def check_last_run(store: Store, live_path: Path) -> Check:
-    """Look at how the newest run ended."""
-    run = next(iter(read_runs(store, 1)), None)
-    if run is None:
-        return Check("last run", Status.DEGRADED, "no run is journaled", "run `portfolio run`")
-    seen = f"{run.command} {run.run_id}, started {run.started_at:%Y-%m-%d %H:%M} UTC: {run.outcome or 'no end'}"
-    if wal_path(live_path).exists() and read_holder(live_path) is None:
-        # A writer that ends, well or not, checkpoints: only one that was killed leaves its write-ahead log.
-        interrupted = f"a later writer was interrupted; the newest one published: {seen}"
-        return Check("last run", Status.DEGRADED, interrupted, "run `portfolio run` again: what was committed is kept")
-    failed = run.outcome in {"failed", "refused"}
-    to_do = "see the journal (`journalctl -u portfolio-worker@*`, or LOG_FILE) and run it again" if failed else ""
-    return Check("last run", Status.DEGRADED if failed else Status.HEALTHY, seen, to_do)
+def check_runs(runs: Sequence[Run], *, interrupted: bool) -> Check:
+    """Look at how the newest run of each command ended; a later `run` makes up for a failure of any of its stages.
+
+    `runs` are newest first; `interrupted` tells that a writer was killed after the newest of them.
+    """
+    if not runs:
+        return Check("runs", Status.DEGRADED, "no run is journaled", "run `portfolio run`")
+    newest = runs[0]
+    seen = _told(newest)
+    if interrupted or newest.finished_at is None:
+        told = f"a writer was interrupted; the newest one journaled: {seen}"
+        return Check("runs", Status.DEGRADED, told, "run `portfolio run` again: what was committed is kept")
+    failed = _not_made_up(runs)
+    if failed is not None:
+        told = f"{failed.command} {failed.run_id}, started {failed.started_at:%Y-%m-%d %H:%M} UTC: {failed.outcome}"
+        return Check(
+            "runs", Status.DEGRADED, told, "see its log lines (LOG_FILE, or the system's journal); run it again"
+        )
+    return Check("runs", Status.HEALTHY, seen)
+
+
+def _told(run: Run) -> str:
+    return f"{run.command} {run.run_id}, started {run.started_at:%Y-%m-%d %H:%M} UTC: {run.outcome or 'no end'}"
+
+
+def _not_made_up(runs: Sequence[Run]) -> Run | None:
+    """Return the newest failed run that no later run of the same command, or of the whole day, has made up for."""
+    done: set[str] = set()
+    for run in runs:
+        if run.outcome in FAILURES and not done & {run.command, "run"}:
+            return run
+        if run.outcome not in FAILURES:
+            done.add(run.command)
+    return None
+
+
+def check_orders(signal: SignalRow | None, orders: OrdersRow | None) -> tuple[Check, ...]:
+    """Look at whether the newest decision has its plan."""
+    if signal is None:
+        return ()
+    if orders is None or (orders.session, orders.signal_revision) != (signal.session, signal.revision):
+        seen = f"no orders were planned for session {signal.session}, revision {signal.revision}"
+        return (Check("orders", Status.DEGRADED, seen, "run `portfolio orders`"),)
+    return (Check("orders", Status.HEALTHY, f"planned for session {orders.session}"),)
+
+
+def check_model(signal: SignalRow | None) -> tuple[Check, ...]:
+    """Look at what read the regime for the newest decision."""
+    if signal is None:
+        return ()
+    rules = {item["rule"] for item in _findings_of(signal)}
+    if signal.decision == "TARGET" and signal.model_id is None:
+        seen, to_do = "no trusted model: the neutral table decides", "read the reasons: `portfolio signal`"
+    elif "champion-old" in rules:
+        seen, to_do = f"{signal.model_id} is old, no challenger passes its gates", "look at the gates on the page"
+    elif "model-override" in rules:
+        seen, to_do = f"{signal.model_id} overrides the champion", "take HMM_MODEL_PATH out when that is not meant"
+    else:
+        return (Check("model", Status.HEALTHY, signal.model_id or "none was needed: HOLD"),)
+    return (Check("model", Status.DEGRADED, seen, to_do),)
 
 
 def check_signal(calendars: Calendars, signal: SignalRow | None) -> Check:
@@ -154,12 +208,16 @@ def check_findings(signal: SignalRow | None) -> tuple[Check, ...]:
     """Look at what the newest decision's checks found."""
     if signal is None:
         return ()
-    findings: list[dict[str, Any]] = json.loads(signal.answer)["data"]["findings"]
+    findings = _findings_of(signal)
     errors = [item for item in findings if item["severity"] == "error"]
     warnings = [item for item in findings if item["severity"] == "warning"]
     seen = f"{len(errors)} error(s), {len(warnings)} warning(s), {len(findings)} in all"
     to_do = f"first: {errors[0]['message']}" if errors else ""
     return (Check("findings", Status.DEGRADED if errors else Status.HEALTHY, seen, to_do),)
+
+
+def _findings_of(signal: SignalRow) -> list[dict[str, Any]]:
+    return json.loads(signal.answer)["data"]["findings"]
 
 
 def check_disk(path: Path) -> Check:

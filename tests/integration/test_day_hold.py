@@ -81,7 +81,7 @@ def day_on(settings: Settings, instant: str, fault: Callable[[Batch], Batch] | N
         update_stage(store, run, fault(batch) if fault else batch, ending)
         signal = signal_stage(store, run, ending)
         orders_stage(store, run, signal, ending)
-        page_stage(store, run)
+        page_stage(store, run, ending)
     return told_of(settings, run.moment.session, int(ending.exit_code))
 
 

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
-from portfolio.health.checks import Check, Status, check_disk, check_findings, check_macro, check_prices, check_signal
+from portfolio.health.checks import (
+    Check,
+    Status,
+    check_disk,
+    check_findings,
+    check_macro,
+    check_model,
+    check_orders,
+    check_prices,
+    check_runs,
+    check_signal,
+)
 from portfolio.health.checks import worst as worst_of
 from portfolio.health.expected import Calendars
+from portfolio.store.journal import Run
+from portfolio.store.orders import OrdersRow
 from portfolio.store.signals import SignalRow
 from portfolio.universe import read_universe
 
@@ -90,6 +104,56 @@ def test_findings_degrade_when_one_is_an_error_and_name_it():
     assert (check.status, check.to_do) == (Status.DEGRADED, f"first: {error['message']}")
     assert check_findings(signal(MONDAY))[0].status is Status.HEALTHY
     assert check_findings(None) == ()
+
+
+def run(command: str, outcome: str | None, minute: int) -> Run:
+    started = NOW.replace(minute=minute)
+    return Run(f"r{minute}", command, MONDAY, started, "0.1.0", "sample", 1, started, outcome, 0, 0, 0, "{}")
+
+
+@pytest.mark.parametrize(
+    ("runs", "status"),
+    [
+        ([], Status.DEGRADED),
+        ([run("run", "done", 1)], Status.HEALTHY),
+        ([run("run", "hold", 1)], Status.HEALTHY),  # the signal's own check tells of a HOLD
+        ([run("run", "failed", 1)], Status.DEGRADED),
+        ([run("ledger", "done", 2), run("run", "failed", 1)], Status.DEGRADED),  # another command makes up for nothing
+        ([run("run", "done", 2), run("orders", "failed", 1)], Status.HEALTHY),  # the whole day does
+        ([run("orders", "done", 2), run("orders", "refused", 1)], Status.HEALTHY),
+    ],
+)
+def test_runs_are_well_when_no_failure_is_left_to_make_up_for(runs, status):
+    assert check_runs(runs, interrupted=False).status is status
+
+
+def test_runs_are_degraded_when_one_has_no_end_or_a_writer_was_killed():
+    goes_on = replace(run("run", None, 2), finished_at=None)
+    assert check_runs([goes_on, run("run", "done", 1)], interrupted=False).status is Status.DEGRADED
+    assert check_runs([run("run", "done", 1)], interrupted=True).status is Status.DEGRADED
+
+
+def test_orders_are_missed_when_they_are_of_another_decision():
+    planned = OrdersRow(MONDAY, 1, 1, "run", NOW, "", "{}")
+    assert check_orders(signal(MONDAY), planned)[0].status is Status.HEALTHY
+    assert check_orders(replace(signal(MONDAY), revision=2), planned)[0].status is Status.DEGRADED
+    assert check_orders(signal(FRIDAY), planned)[0].status is Status.DEGRADED
+    assert check_orders(signal(MONDAY), None)[0].status is Status.DEGRADED
+    assert check_orders(None, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        (replace(signal(MONDAY), model_id="hmm-1"), Status.HEALTHY),
+        (signal(MONDAY), Status.DEGRADED),  # the neutral table decides
+        (signal(MONDAY, "HOLD"), Status.HEALTHY),
+        (replace(signal(MONDAY, findings=({"rule": "champion-old"},)), model_id="hmm-1"), Status.DEGRADED),
+        (replace(signal(MONDAY, findings=({"rule": "model-override"},)), model_id="hmm-1"), Status.DEGRADED),
+    ],
+)
+def test_model_is_well_when_it_is_trusted_and_not_old(row, status):
+    assert check_model(row)[0].status is status
 
 
 def test_disk_is_looked_at_where_the_store_is_or_will_be(tmp_path):
