@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import exchange_calendars
 import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from portfolio.errors import UsageError
 
@@ -105,14 +106,21 @@ def macro_known_at(observed_on: Iterable[date]) -> pd.DatetimeIndex:
     """Instants (UTC) from which FRED's daily values of the given days could be known.
 
     FRED prints VIXCLS and the Treasury yields of day t on the next New York business day, after Paris has
-    closed: 06:00 in Paris on the day after that (source: FRED release H.15 and CBOE, daily release times).
+    closed: 06:00 in Paris on the day after that (source: FRED release H.15 and CBOE, daily release times). On US
+    federal holidays it prints nothing, though New York trades on some (Columbus Day, Veterans Day).
     """
     days = pd.DatetimeIndex(list(observed_on)).as_unit("us")
+    printing = _printing_days()
+    return _paris_morning_after(printing[printing.searchsorted(days.to_numpy(), side="right")])
+
+
+@lru_cache(maxsize=1)
+def _printing_days() -> pd.DatetimeIndex:
+    """Days on which FRED prints daily values: XNYS sessions that are no US federal holidays."""
     sessions = _calendar("XNYS").sessions
+    holidays = USFederalHolidayCalendar().holidays(sessions[0], sessions[-1])
     # A value of the calendar's very last day is printed on a day the calendar does not know yet.
-    printing_days = pd.DatetimeIndex([*sessions, sessions[-1] + pd.Timedelta(days=1)])
-    after = sessions.searchsorted(days.to_numpy(), side="right")
-    return _paris_morning_after(pd.DatetimeIndex(printing_days.to_numpy()[after]))
+    return sessions.difference(holidays).append(sessions[-1:] + pd.Timedelta(days=1)).as_unit("us")
 
 
 def _paris_morning_after(days: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -70,6 +71,11 @@ def test_price_is_known_from_six_in_paris_on_the_next_day(day, known):
         (date(2018, 12, 27), datetime(2018, 12, 29, 5, 0, tzinfo=UTC)),  # Thursday: printed Friday evening
         (date(2018, 12, 28), datetime(2019, 1, 1, 5, 0, tzinfo=UTC)),  # Friday: printed on Monday the 31st
         (date(2018, 12, 31), datetime(2019, 1, 3, 5, 0, tzinfo=UTC)),  # New Year's Day does not print
+        # New York trades on federal holidays on which FRED prints nothing
+        (date(2018, 10, 5), datetime(2018, 10, 10, 4, 0, tzinfo=UTC)),  # Friday before Columbus Day
+        (date(2018, 10, 8), datetime(2018, 10, 10, 4, 0, tzinfo=UTC)),  # that Monday's own value is as late
+        (date(2018, 11, 9), datetime(2018, 11, 14, 5, 0, tzinfo=UTC)),  # Veterans Day, a Sunday, kept on Monday
+        (date(2021, 12, 30), datetime(2022, 1, 4, 5, 0, tzinfo=UTC)),  # New Year 2022 is kept on Friday the 31st
     ],
 )
 def test_macro_value_is_known_a_new_york_day_later_than_a_price(day, known):
@@ -80,6 +86,17 @@ def test_macro_value_is_known_a_new_york_day_later_than_a_price(day, known):
 def test_macro_value_of_the_calendars_last_day_still_has_an_instant():
     last = sessions_between("XNYS", date(2000, 1, 1), date(2200, 1, 1))[-1]
     assert macro_known_at([last])[0] > price_known_at([last])[0]
+
+
+def test_macro_instants_never_go_back_and_thirty_years_are_placed_in_a_moment():
+    days = sessions_between("XNYS", date(1995, 1, 1), date(2025, 1, 1))
+    macro_known_at(days[:1])  # reads the calendar
+    begun = time.perf_counter()
+    instants = macro_known_at(days)
+    assert time.perf_counter() - begun < 1.0
+    assert instants.is_monotonic_increasing
+    # one day in about 126 shares its instant with the day before: two federal holidays a year on which New York trades
+    assert 40 <= len(days) - instants.nunique() <= 70
 
 
 def test_sessions_are_counted_over_holidays():
