@@ -120,7 +120,8 @@ def test_story_has_targets_holds_several_models_and_holdings(story):
     assert {row.decision for row in story.log} == {"TARGET", "HOLD"}
     assert len({row.model_id for row in story.log} - {None}) >= 3
     assert len({json.loads(row.answer)["target"]["since"] for row in story.log if row.decision == "TARGET"}) >= 2
-    evening = next(row for row in story.log if row.decision == "HOLD")
+    noon, evening = (row for row in story.log if row.decision == "HOLD")
+    assert "is not over" in json.loads(noon.answer)["reasons"][0]
     assert json.loads(evening.answer)["weights"]["LQQ.PA"] > 0.01
 
 
