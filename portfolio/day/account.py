@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, cast
 from portfolio.errors import LedgerError
 from portfolio.ledger.entries import Entry, Kind
 from portfolio.ledger.positions import Positions, fold
+from portfolio.ledger.splits import unbooked_splits
 from portfolio.orders.valuation import Valuation, value_positions
 from portfolio.sessions import PARIS
 from portfolio.store.ledger import LedgerRow, read_entries
+from portfolio.store.prices import Known, read_splits
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -42,15 +44,18 @@ def read_account(store: Store, run: Run, known: KnownData) -> Account:
     A line without any known close is valued at its average cost: its missing series blocks the day anyway.
     Raises LedgerError for a line the universe does not have, or a ledger that cannot be true.
     """
-    rows = read_entries(store)
-    positions = fold([entry_of(row) for row in rows], run.settings.initial_cash, paris_day(run.moment.decided_at))
+    today = paris_day(run.moment.decided_at)
+    entries = [entry_of(row) for row in read_entries(store) if row.booked_on <= today]
+    positions = fold(entries, run.settings.initial_cash)
     for ticker in positions.quantities:
         if ticker not in run.universe.tickers:
             message = f"The ledger holds {ticker}, which the universe does not have: add it to PORTFOLIO_UNIVERSE_FILE."
             raise LedgerError(message)
     costs = {ticker: float(cost / positions.quantities[ticker]) for ticker, cost in positions.cost_eur.items()}
     prices = costs | known.last_closes(run.universe.tickers)
-    return Account(positions, prices, value_positions(positions, prices), len(rows))
+    splits = read_splits(store, Known(run.moment.decided_at, known.batch_id))
+    valuation = value_positions(positions, prices)
+    return Account(positions, prices, valuation, len(entries), unbooked_splits(entries, splits))
 
 
 def paris_day(instant: datetime) -> date:
