@@ -13,7 +13,7 @@ from portfolio.store.rows import ensure_aware, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from pandas import DataFrame
 
@@ -31,7 +31,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class BatchReceipt:
-    """What became of a batch: rows believed and delivered, rows stored as new or corrected, rows newly quarantined."""
+    """What became of a batch: rows delivered and believed; stored as new, corrected or renewed; newly quarantined."""
 
     batch_id: int
     rows_in: int
@@ -41,15 +41,20 @@ class BatchReceipt:
 
 # Each statement takes the greatest stored version of every incoming key, and inserts the rows that have none
 # (nominal available_at) or differ from it in any field but available_at (then not known before they were fetched).
+# A price that was doubted after its newest version is a new version too, be it equal: believing it again is news.
 _INSERT_PRICES = """
 INSERT INTO raw.prices BY NAME
+WITH doubted AS (
+    SELECT symbol, observed_on, max(batch_id) AS batch_id FROM raw.quarantine WHERE kind = 'price' GROUP BY ALL
+)
 SELECT DISTINCT i.symbol, i.observed_on, $batch_id AS batch_id, i.open, i.high, i.low, i.close, i.volume,
        i.currency, i.basis,
        CASE WHEN k.symbol IS NULL THEN i.available_at ELSE greatest(i.available_at, $fetched_at) END AS available_at
 FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
 LEFT JOIN core.prices AS k ON k.symbol = i.symbol AND k.observed_on = i.observed_on
+LEFT JOIN doubted AS d ON d.symbol = i.symbol AND d.observed_on = i.observed_on
 WHERE k.symbol IS NULL OR (i.open, i.high, i.low, i.close, i.volume, i.currency, i.basis)
-      IS DISTINCT FROM (k.open, k.high, k.low, k.close, k.volume, k.currency, k.basis)
+      IS DISTINCT FROM (k.open, k.high, k.low, k.close, k.volume, k.currency, k.basis) OR d.batch_id > k.batch_id
 ORDER BY i.symbol, i.observed_on
 """
 _INSERT_ACTIONS = """
@@ -70,13 +75,20 @@ LEFT JOIN core.macro AS k ON k.series = i.series AND k.observed_on = i.observed_
 WHERE k.series IS NULL OR i.value IS DISTINCT FROM k.value
 ORDER BY i.series, i.observed_on
 """
-# A row that contradicts one believed earlier throws doubt on it from the fetch on, not before.
+# A row that contradicts one believed earlier throws doubt on it from the fetch on, not before. One that was told
+# before is not told again, unless its day was believed since; a day that this very batch believes is in no doubt.
 _INSERT_QUARANTINE = """
 INSERT INTO raw.quarantine BY NAME
 WITH believed AS (
     SELECT 'price' AS kind, symbol, observed_on FROM raw.prices WHERE batch_id < $batch_id
     UNION ALL SELECT 'action', symbol, observed_on FROM raw.actions WHERE batch_id < $batch_id
     UNION ALL SELECT 'macro', series, observed_on FROM raw.macro WHERE batch_id < $batch_id
+), told AS (
+    SELECT q.kind, q.symbol, q.observed_on, q.rule, q.payload
+    FROM raw.quarantine AS q
+    LEFT JOIN core.prices AS p ON q.kind = 'price' AND p.symbol = q.symbol AND p.observed_on = q.observed_on
+    WHERE p.symbol IS NULL OR q.batch_id > p.batch_id
+          OR (q.symbol, q.observed_on) IN (SELECT (symbol, observed_on::DATE) FROM arriving)
 )
 SELECT DISTINCT i.kind, i.symbol, i.observed_on, i.rule, $batch_id AS batch_id, i.severity, i.message, i.payload,
        CASE WHEN EXISTS (
@@ -85,7 +97,7 @@ SELECT DISTINCT i.kind, i.symbol, i.observed_on, i.rule, $batch_id AS batch_id, 
        ) THEN greatest(i.available_at, $fetched_at) ELSE i.available_at END AS available_at
 FROM (SELECT * REPLACE (observed_on::DATE AS observed_on) FROM incoming) AS i
 WHERE NOT EXISTS (
-    SELECT 1 FROM raw.quarantine AS k
+    SELECT 1 FROM told AS k
     WHERE k.kind = i.kind AND k.symbol = i.symbol AND k.rule = i.rule AND k.payload = i.payload
           AND k.observed_on IS NOT DISTINCT FROM i.observed_on
 )
@@ -108,6 +120,10 @@ SELECT * REPLACE (available_at AT TIME ZONE 'UTC' AS available_at, fetched_at AT
 FROM core.actions_known($cutoff, $batch_id)
 ORDER BY symbol, observed_on, kind
 """
+_READ_SPLITS = """
+SELECT symbol, observed_on, value FROM core.actions_known($cutoff, $batch_id) WHERE kind = 'split'
+ORDER BY observed_on, symbol
+"""
 _READ_MACRO = """
 SELECT * REPLACE (available_at AT TIME ZONE 'UTC' AS available_at, fetched_at AT TIME ZONE 'UTC' AS fetched_at)
 FROM core.macro_known($cutoff, $batch_id)
@@ -124,17 +140,21 @@ ORDER BY q.symbol, q.observed_on, q.rule, q.batch_id, q.payload
 
 
 def append_batch(store: Store, checked: CheckedBatch, run_id: str) -> BatchReceipt:
-    """Append what is new or corrected in a checked batch, in one transaction; the same batch again adds no row."""
+    """Append what is new, corrected or renewed in a checked batch, in one transaction; the same again adds no row.
+
+    Renewed: a price that was quarantined after it was last stored, and is believed again with the same values.
+    """
     ensure_aware("CheckedBatch.fetched_at", checked.fetched_at)
     with store.transaction():
         batch_id = newest_batch(store) + 1
         batch = {"batch_id": batch_id, "fetched_at": checked.fetched_at}
+        with incoming(store, checked.prices, "arriving"):  # first the doubts, then what ends them
+            rows_quarantined = _insert(store, _INSERT_QUARANTINE, checked.quarantined, batch)
         rows_new = (
             _insert(store, _INSERT_PRICES, checked.prices, batch)
             + _insert(store, _INSERT_ACTIONS, checked.actions, batch)
             + _insert(store, _INSERT_MACRO, checked.macro, batch)
         )
-        rows_quarantined = _insert(store, _INSERT_QUARANTINE, checked.quarantined, batch)
         receipt = BatchReceipt(
             batch_id, len(checked.prices) + len(checked.actions) + len(checked.macro), rows_new, rows_quarantined
         )
@@ -168,6 +188,11 @@ def read_actions(store: Store, known: Known) -> DataFrame:
     return _frame(store, _READ_ACTIONS, parameters(known))
 
 
+def read_splits(store: Store, known: Known) -> list[tuple[str, date, float]]:
+    """Read the splits known then, by day: symbol, first day it trades divided, new shares for one old (2.0 for 2:1)."""
+    return store.connection.execute(_READ_SPLITS, parameters(known)).fetchall()
+
+
 def read_macro(store: Store, known: Known) -> DataFrame:
     """Read macro values known then: series, observed_on, value, available_at, batch_id, fetched_at."""
     return _frame(store, _READ_MACRO, parameters(known))
@@ -186,13 +211,13 @@ def _insert(store: Store, statement: str, frame: DataFrame, values: Mapping[str,
 
 
 @contextmanager
-def incoming(store: Store, frame: DataFrame) -> Iterator[None]:
-    """Let a statement read the frame as the table `incoming`."""
-    store.connection.register("incoming", frame)
+def incoming(store: Store, frame: DataFrame, name: str = "incoming") -> Iterator[None]:
+    """Let a statement read the frame as a table of that name."""
+    store.connection.register(name, frame)
     try:
         yield
     finally:
-        store.connection.unregister("incoming")
+        store.connection.unregister(name)
 
 
 _FRAME_TYPES = {

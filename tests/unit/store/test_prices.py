@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,6 +18,7 @@ from portfolio.store.prices import (
     read_macro,
     read_prices,
     read_quarantined,
+    read_splits,
 )
 from tests.support.store_batches import at, drawn
 
@@ -136,6 +137,23 @@ def test_dividend_and_split_stand_side_by_side_when_on_one_day(store: Store) -> 
     append_batch(store, drawn("2018-12-28 06:00", actions=rows), "run-1")
     actions = read_actions(store, known("2018-12-28 06:00"))
     assert actions["kind"].tolist() == ["dividend", "split"]
+
+
+def test_splits_are_those_known_then_by_day_and_nothing_else(store: Store) -> None:
+    rows = [
+        ("LQQ.PA", "2018-12-27", "split", 200.0),
+        ("CL2.PA", "2018-12-27", "split", 0.1),
+        ("LQQ.PA", "2018-12-27", "dividend", 0.5),
+        ("PUST.PA", "2018-12-26", "split", 2.0),
+    ]
+    append_batch(store, drawn("2018-12-28 06:00", actions=rows), "run-1")
+    append_batch(store, drawn("2018-12-30 06:00", actions=[("LQQ.PA", "2018-12-27", "split", 20.0)]), "run-2")
+    pust, cl2 = ("PUST.PA", date(2018, 12, 26), 2.0), ("CL2.PA", date(2018, 12, 27), 0.1)
+    assert read_splits(store, known("2018-12-27 05:00")) == [pust]
+    assert read_splits(store, known("2018-12-29 06:00")) == [pust, cl2, ("LQQ.PA", date(2018, 12, 27), 200.0)]
+    assert read_splits(store, known("2018-12-30 06:00")) == [pust, cl2, ("LQQ.PA", date(2018, 12, 27), 20.0)]
+    assert read_splits(store, known("2018-12-30 06:00", 1))[2][2] == 200.0
+    assert read_splits(store, known("2018-12-27 04:59")) == []
 
 
 def test_quarantined_row_is_kept_once_when_it_comes_again(store: Store) -> None:
