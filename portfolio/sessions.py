@@ -119,8 +119,9 @@ def _printing_days() -> pd.DatetimeIndex:
     """Days on which FRED prints daily values: XNYS sessions that are no US federal holidays."""
     sessions = _calendar("XNYS").sessions
     holidays = USFederalHolidayCalendar().holidays(sessions[0], sessions[-1])
+    printing = sessions[~sessions.isin(holidays)]
     # A value of the calendar's very last day is printed on a day the calendar does not know yet.
-    return sessions.difference(holidays).append(sessions[-1:] + pd.Timedelta(days=1)).as_unit("us")
+    return pd.DatetimeIndex([*printing, sessions[-1] + pd.Timedelta(days=1)]).as_unit("us")
 
 
 def _paris_morning_after(days: pd.DatetimeIndex) -> pd.DatetimeIndex:

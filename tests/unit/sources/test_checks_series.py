@@ -81,18 +81,44 @@ def test_each_exchange_has_its_own_expected_day():
     ]
 
 
-def test_a_missing_session_is_a_warning_when_recent():
-    gap = both(closes_from(MONDAY, GOOD).drop(index=2))
-    assert known(gap) == [("warning", "missing-session", "^GSPC", date(2024, 6, 5), None)]
+def test_a_missing_session_of_a_line_is_a_warning_when_recent():
+    gap = both(closes_from(MONDAY, GOOD), closes_from(MONDAY, [5.0, 5.1, 5.2, 5.1, 5.3], "WPEA.PA").drop(index=2))
+    assert known(gap) == [("warning", "missing-session", "WPEA.PA", date(2024, 6, 5), None)]
 
 
-def test_a_missing_session_is_an_error_when_it_is_the_newest_needed():
-    # the last session up to as_of (30 April) lacks while the day after is there
-    moment = moment_at(datetime(2024, 5, 2, 5, 30, tzinfo=UTC))
-    days = [date(2024, 4, 26), date(2024, 4, 29), date(2024, 5, 1)]
-    line = closes_from(date(2024, 4, 26), [5.0, 5.1, 5.2], "WPEA.PA")
-    assert known(both(rows_on(days, GOOD[:3]), line), moment) == [
-        ("error", "missing-session", "^GSPC", date(2024, 4, 30), None)
+def test_a_missing_session_of_a_line_is_an_error_when_it_is_the_newest_needed():
+    # the last session up to as_of (Wednesday) lacks while the day after, known on Friday morning, is there
+    thursday_noon = moment_at(datetime(2024, 6, 6, 10, 0, tzinfo=UTC))
+    assert thursday_noon.as_of == date(2024, 6, 5)
+    line = closes_from(MONDAY, [5.0, 5.1, 5.2, 5.3], "WPEA.PA").drop(index=2)
+    assert known(both(closes_from(MONDAY, GOOD[:4]), line), thursday_noon) == [
+        ("error", "missing-session", "WPEA.PA", date(2024, 6, 5), None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "expected"),
+    [
+        # counted back from the newest session (1); the newest itself is a stale series, not a gap
+        ([2], [("error", 2)]),
+        ([5], [("error", 5)]),
+        ([6], [("warning", 6)]),
+        ([22], [("warning", 22)]),
+        ([22, 6], [("error", 22), ("error", 6)]),  # two of the volatility's 22
+        ([23, 6], [("warning", 6), ("warning", 23)]),  # the older one is only counted: 1 of 40 is over 1 %
+        ([24, 23], [("warning", 23)]),
+    ],
+)
+def test_missing_sessions_of_a_driver_block_in_the_window_they_count_in(
+    lacking: list[int], expected: list[tuple[str, int]]
+):
+    days = sessions_from(MONDAY, 40, "^GSPC")
+    index = rows_on(days, [100.0 + place % 3 for place in range(40)])
+    line = closes_from(MONDAY, [5.0 + place % 3 for place in range(60)], "WPEA.PA")
+    prices = both(index.drop(index=[40 - back for back in lacking]), line[line["observed_on"] <= str(days[-1])])
+    found = known(prices, moment_at(morning_after(days[-1])))
+    assert [(item[0], item[3]) for item in found if item[1] == "missing-session"] == [
+        (severity, days[-back]) for severity, back in expected
     ]
 
 
@@ -109,18 +135,54 @@ def test_old_missing_sessions_are_counted(dropped: list[int], severity: str):
 
 
 @pytest.mark.parametrize(
-    ("closes", "expected"),
+    ("closes", "driver", "line"),
     [
-        ([100, 101, 102, 103, 103], []),
-        ([100, 101, 103, 103, 103], [("warning", "3")]),
-        ([103, 103, 103, 103, 103], [("error", "5")]),
-        ([100, 100, 100, 101, 102], [("info", "1")]),
+        ([100, 101, 102, 102, 103], [("info", "1")], []),
+        ([100, 101, 102, 103, 103], [("error", "2")], []),
+        ([100, 101, 103, 103, 103], [("error", "3")], [("error", "3")]),
+        ([103, 103, 103, 103, 103], [("error", "5")], [("error", "5")]),
+        ([100, 100, 100, 101, 102], [("info", "1")], [("info", "1")]),
+        ([100, 100, 100, 101, 101], [("error", "2"), ("info", "1")], [("info", "1")]),
     ],
 )
-def test_equal_closes_are_suspect(closes: list[float], expected: list[tuple[str, str]]):
-    found = known(both(closes_from(MONDAY, closes)))
-    assert [(item[0], item[4]) for item in found] == expected
-    assert {item[1] for item in found} <= {"carried-forward"}
+def test_equal_closes_are_a_stuck_feed(closes: list[float], driver: list[tuple[str, str]], line: list[tuple[str, str]]):
+    def carried(symbol: str, rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+        assert {item[1] for item in known(rows)} <= {"carried-forward"}
+        return [(item[0], item[4]) for item in known(rows) if item[2] == symbol]
+
+    traded = closes_from(MONDAY, closes, "WPEA.PA").assign(volume=[1.0, 2.0, 3.0, 4.0, 5.0])
+    assert carried("^GSPC", both(closes_from(MONDAY, closes))) == driver
+    assert carried("WPEA.PA", both(closes_from(MONDAY, GOOD), traded)) == line
+
+
+@pytest.mark.parametrize(
+    ("last", "found"),
+    [
+        ({}, True),
+        ({"volume": 2.0}, False),
+        ({"open": 5.0}, False),
+        ({"volume": float("nan")}, True),  # given on one day only: not compared
+        ({"open": float("nan"), "high": float("nan"), "low": float("nan")}, False),
+    ],
+)
+def test_a_line_is_suspect_at_two_rows_when_the_whole_row_repeats(last: dict[str, float], *, found: bool):
+    line = closes_from(MONDAY, [5.0, 5.1, 5.2, 5.3, 5.3], "WPEA.PA")
+    for column, value in last.items():
+        line.loc[4, column] = value
+    expected = [("warning", "carried-forward", "WPEA.PA", FRIDAY, "2")] if found else []
+    assert known(both(closes_from(MONDAY, GOOD), line)) == expected
+
+
+def test_two_equal_closes_alone_are_no_repeated_row():
+    line = closes_from(MONDAY, [5.0, 5.1, 5.2, 5.3, 5.3], "WPEA.PA").assign(open=None, high=None, low=None, volume=None)
+    assert known(both(closes_from(MONDAY, GOOD), line)) == []
+
+
+def test_a_stuck_driver_blocks_the_day():
+    findings = check_known(
+        both(closes_from(MONDAY, [*GOOD[:4], GOOD[3]])), NO_MACRO, NO_QUARANTINE, SMALL, SATURDAY_MORNING, NOTHING
+    )
+    assert [item.rule for item in blocking(findings, frozenset({"^GSPC"}))] == ["carried-forward"]
 
 
 def test_equal_closes_of_a_reconstructed_line_are_no_finding():
