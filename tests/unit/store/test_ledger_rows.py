@@ -30,6 +30,12 @@ def test_entries_are_read_as_they_were_imported(store: Store) -> None:
     assert [str(value) for value in (BUY.price, DEPOSIT.amount)] == ["4.812345", "10000.01"]
 
 
+def test_split_is_read_as_it_was_imported(store: Store) -> None:
+    split = replace(BUY, entry_id="s1", kind="split", quantity=600, price=None, fee=None)
+    append_entries(store, [DEPOSIT, BUY, split])
+    assert read_entries(store) == [DEPOSIT, BUY, split]
+
+
 def test_entries_are_not_added_again_when_known(store: Store) -> None:
     append_entries(store, [DEPOSIT])
     assert append_entries(store, [replace(DEPOSIT, run_id="another run"), BUY, BUY]) == 1
