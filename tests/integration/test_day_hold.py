@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from portfolio.day.ledger import import_ledger
-from portfolio.day.stages import orders_stage, page_stage, run_day, signal_stage, update_stage, writing
 from portfolio.errors import ExitCode
 from portfolio.sources.sample import fetch_sample
 from portfolio.store.connection import open_reader
@@ -22,7 +20,7 @@ from portfolio.store.prices import Known, newest_batch, read_prices, read_quaran
 from portfolio.store.signals import read_signal
 from portfolio.universe import CASH
 from tests.support.command import document, portfolio
-from tests.support.days import paris, run_at, settings_in
+from tests.support.days import day_with, paris, run_at, settings_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,12 +57,10 @@ class Told:
 def friday(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a ledger and Friday's decision, a TARGET."""
     folder = tmp_path_factory.mktemp("friday")
-    run = run_at(settings_in(folder), paris(FRIDAY))
     ledger = folder / "ledger.csv"
     ledger.write_text(LEDGER)
-    with writing(run) as (store, _):
-        import_ledger(store, run, ledger)
-    assert run_day(run_at(settings_in(folder), paris(FRIDAY))).exit_code is ExitCode.DONE
+    run = run_at(settings_in(folder), paris(FRIDAY))
+    assert day_with(run, fetch_sample(run.universe, run.moment), ledger)[2] == ExitCode.DONE
     return folder
 
 
@@ -77,12 +73,8 @@ def day_on(settings: Settings, instant: str, fault: Callable[[Batch], Batch] | N
     """Do the day's stages on the sample's batch with a fault put in."""
     run = run_at(settings, paris(instant))
     batch = fetch_sample(run.universe, run.moment)
-    with writing(run) as (store, ending):
-        update_stage(store, run, fault(batch) if fault else batch, ending)
-        signal = signal_stage(store, run, ending)
-        orders_stage(store, run, signal, ending)
-        page_stage(store, run, ending)
-    return told_of(settings, run.moment.session, int(ending.exit_code))
+    _, _, exit_code = day_with(run, fault(batch) if fault else batch)
+    return told_of(settings, run.moment.session, exit_code)
 
 
 def told_of(settings: Settings, session: date, exit_code: int) -> Told:

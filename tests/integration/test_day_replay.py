@@ -12,25 +12,21 @@ import pandas as pd
 import pytest
 
 from portfolio.day.answer import as_logged
-from portfolio.day.ledger import import_ledger
-from portfolio.day.orders import log_orders, plan_session
 from portfolio.day.signal import Replay, decide_and_log, replay
 from portfolio.day.update import store_batch
 from portfolio.errors import ModelError, StoreError
 from portfolio.sources.sample import fetch_sample
-from portfolio.store.connection import open_writer
-from portfolio.store.migrate import create_store
+from portfolio.store.connection import open_reader, open_writer
 from portfolio.store.publish import publish
 from portfolio.store.signals import SignalRow, read_signals
 from tests.support.command import document, portfolio
-from tests.support.days import paris, run_at, settings_in
+from tests.support.days import day_with, paris, run_at, settings_in
 from tests.support.noise import corrected
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from portfolio.settings import Settings
-    from portfolio.store.connection import Store
 
 SINCE = date(2000, 9, 1)
 MORNINGS = (
@@ -41,7 +37,10 @@ MORNINGS = (
 EVENING = "2003-06-17 18:00"  # today's closes are not known yet: HOLD
 LATER_MORNING = "2003-06-19 07:30"
 # Days that the source lacked at first and brings later, as if they had been known all the time.
-GAPS = ("2002-08-28", "2002-09-10", "2002-10-02", "2002-12-16", "2003-01-23", "2003-04-09", "2003-05-12", "2003-06-11")
+GAPS = (
+    *("2002-08-20", "2002-09-27", "2002-10-28", "2002-12-10", "2003-01-21"),
+    *("2003-03-04", "2003-04-08", "2003-05-06", "2003-06-03"),
+)
 LEDGER = (
     "date,kind,ticker,quantity,price_eur,fee_eur,amount_eur,note\n"
     "2002-10-01,deposit,,,,,20000,\n"
@@ -62,30 +61,21 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("story")
     settings = settings_in(folder)
-    create_store(settings.store_path, "sample")
-    with open_writer(settings.store_path, "sample") as store:
-        for morning in MORNINGS:
-            decide(store, settings, morning)
-        import_entries(store, settings, folder / "ledger.csv")
-        decide(store, settings, EVENING)
-        decide(store, settings, LATER_MORNING)
-        publish(store)
+    ledger = folder / "ledger.csv"
+    ledger.write_text(LEDGER)
+    for instant in MORNINGS:
+        decide(settings, instant)
+    decide(settings, EVENING, ledger)
+    decide(settings, LATER_MORNING)
+    with open_reader(settings.store_path, "sample") as store:
         return Story(folder, tuple(read_signals(store)))
 
 
-def decide(store: Store, settings: Settings, instant: str) -> None:
+def decide(settings: Settings, instant: str, ledger: Path | None = None) -> None:
     run = run_at(settings, paris(instant))
     batch = fetch_sample(run.universe, run.moment, SINCE)
     lacking = (batch.prices["symbol"] == "^NDX") & batch.prices["observed_on"].isin(pd.DatetimeIndex(GAPS))
-    store_batch(store, run, replace(batch, prices=batch.prices[~lacking]))
-    signal = decide_and_log(store, run)
-    assert signal.row is not None
-    log_orders(store, run, plan_session(run, signal.answer, signal.account), signal.row)
-
-
-def import_entries(store: Store, settings: Settings, path: Path) -> None:
-    path.write_text(LEDGER)
-    import_ledger(store, run_at(settings, paris(EVENING)), path)
+    day_with(run, replace(batch, prices=batch.prices[~lacking]), ledger, page=False)
 
 
 @pytest.fixture
