@@ -23,6 +23,7 @@ from portfolio.sources.batch import (
     ensure_columns,
 )
 from portfolio.sources.checks_closes import part_jumps
+from portfolio.sources.checks_restated import part_restated
 from portfolio.sources.checks_rows import ACTION_CHECKS, MACRO_CHECKS, PRICE_CHECKS, broken_rules, readable
 from portfolio.sources.checks_series import Freshness, check_known, freshness
 from portfolio.sources.quarantine import findings_of, quarantine_rows
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from portfolio.sources.row_checks import RowContext
     from portfolio.universe import Universe
 
-__all__ = ["CheckedBatch", "Freshness", "blocking", "check_batch", "check_known", "freshness"]
+__all__ = ["CheckedBatch", "Freshness", "blocking", "check_batch", "check_known", "freshness", "nothing_arrived"]
+
+EMPTY_BATCH = "empty-batch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,9 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     universe : Universe
         Which symbols and series may come, on which exchange, in which currency, with which leverage.
     known_prices : DataFrame
-        Rows already believed (`symbol`, `observed_on`, `close`, `available_at` are read): what the batch's first rows
-        are compared with. May be without rows. The batch should reach back to the newest of them for every symbol,
-        else a doubtful row that it leaves out stays in quarantine.
+        Rows already believed (`symbol`, `observed_on`, `close`, `available_at` are read), one for each symbol and day:
+        what the batch's rows are compared with. May be without rows. The batch should reach back to the newest of
+        them for every symbol, else a doubtful row that it leaves out stays in quarantine.
 
     Returns
     -------
@@ -84,9 +87,11 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     macro = batch.macro[batch.macro["value"].notna()]
     macro, bad_macro = _part("macro", macro, MACRO_DTYPES, MACRO_CHECKS, context)
     prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
+    prices, restated, corrected = part_restated(prices, known_prices, actions)
     prices, doubtful, waited = part_jumps(prices, known_prices, actions, context)
-    quarantined = pd.concat([bad_prices, doubtful, bad_actions, bad_macro], ignore_index=True)
-    findings = (*batch.findings, *findings_of(quarantined, batch.fetched_at), *waited, *_absences(batch, universe))
+    quarantined = pd.concat([bad_prices, restated, doubtful, bad_actions, bad_macro], ignore_index=True)
+    seen = (*findings_of(quarantined, batch.fetched_at), *corrected, *waited)
+    findings = (*batch.findings, *seen, *_absences(batch, prices, universe))
     return CheckedBatch(batch.source, batch.fetched_at, prices, actions, macro, quarantined, findings)
 
 
@@ -97,6 +102,11 @@ def blocking(findings: Iterable[Finding], needed: frozenset[str]) -> tuple[Findi
         for finding in findings
         if finding.severity is Severity.ERROR and (finding.subject in needed or not finding.subject)
     )
+
+
+def nothing_arrived(findings: Iterable[Finding]) -> bool:
+    """Tell from a checked batch's findings whether it brought no price that is believed: never a success."""
+    return any(finding.rule == EMPTY_BATCH for finding in findings)
 
 
 def _frames(batch: Batch) -> tuple[tuple[pd.DataFrame, Mapping[str, str], str], ...]:
@@ -128,16 +138,15 @@ def _part(
     return rows[~bad][list(dtypes)].reset_index(drop=True), records
 
 
-def _absences(batch: Batch, universe: Universe) -> list[Finding]:
+def _absences(batch: Batch, believed: pd.DataFrame, universe: Universe) -> list[Finding]:
     """Find symbols that the batch brought nothing for; an empty answer is never a success."""
-    if batch.prices.empty:
-        message = f"The {batch.source} source brought no price at all: see its findings and try again later."
-        return [Finding(Severity.ERROR, "empty-batch", "", message)]
+    if believed.empty:
+        brought = f"{len(batch.prices)} prices of which none is believed" if len(batch.prices) else "no price at all"
+        message = f"The {batch.source} source brought {brought}: see its findings and the quarantine, try again later."
+        return [Finding(Severity.ERROR, EMPTY_BATCH, "", message)]
     seen = {*batch.prices["symbol"], *(finding.subject for finding in batch.findings)}
     return [
-        Finding(
-            Severity.WARNING, "no-rows", symbol, f"The {batch.source} source brought no row of {symbol}: try again."
-        )
+        Finding(Severity.ERROR, "no-rows", symbol, f"The {batch.source} source brought no row of {symbol}: try again.")
         for symbol in universe.exchanges
         if symbol not in seen
     ]

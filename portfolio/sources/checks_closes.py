@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,17 @@ import pandas as pd
 from portfolio.findings import Finding, Severity
 from portfolio.sources.batch import INSTANT, SPLIT
 from portfolio.sources.checks_jumps import JUMP, WINDOW, Quote, Verdict, judge_jumps
+from portfolio.sources.checks_market import LineMarket, driver_closes
+from portfolio.sources.checks_restated import stored_rows
 from portfolio.sources.quarantine import quarantine_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from portfolio.sources.checks_market import DriverCloses
+    from portfolio.sources.quarantine import Rule
     from portfolio.sources.row_checks import RowContext
 
 
@@ -24,44 +33,101 @@ def part_jumps(
 
     `prices` has a RangeIndex and passed the row rules. Returns believed rows, records, findings about rows that waited.
     """
-    verdicts: dict[int, Verdict] = {}
-    for symbol, rows in prices.groupby("symbol", sort=False):
-        stored = known_prices[known_prices["symbol"] == symbol]
-        splits = actions[(actions["symbol"] == symbol) & (actions["kind"] == SPLIT)]
-        verdicts |= _symbol_verdicts(str(symbol), rows, stored, splits, context)
-    ordered = [verdicts[row] for row in range(len(prices))]
-    doubtful = np.array([verdict.rule is not None for verdict in ordered], dtype=bool)
-    waited = np.array([verdict.doubted for verdict in ordered], dtype=bool) & ~doubtful
-    instants = pd.to_datetime([verdict.available_at for verdict in ordered], unit="us", utc=True)
-    judged = prices.assign(available_at=instants).astype({"available_at": INSTANT})
-    rules = [verdict.rule for verdict in ordered if verdict.rule is not None]
-    records = quarantine_rows("price", prices[doubtful], rules)
+    of_driver = prices["symbol"].isin([item.symbol for item in context.universe.drivers])
+    stored = stored_rows(prices, known_prices)
+    batch = _Batch(prices, known_prices, actions[actions["kind"] == SPLIT], stored["close"] == prices["close"])
+    judged = _Judged.of(prices, stored)
+    judged.take(_verdicts(batch, prices[of_driver], context, []))
+    drivers = driver_closes(judged.believed(prices[of_driver]), known_prices, context)
+    judged.take(_verdicts(batch, prices[~of_driver], context, drivers))
+    told = judged.believed(prices[judged.waited])
     return (
-        judged[~doubtful].reset_index(drop=True),
-        records,
-        [_waited(row) for row in judged[waited].to_dict("records")],
+        judged.believed(prices).reset_index(drop=True),
+        quarantine_rows("price", prices[judged.doubtful], [judged.rules[row] for row in sorted(judged.rules)]),
+        [_waited(row) for row in told.to_dict("records")],
     )
 
 
-def _symbol_verdicts(
-    symbol: str, rows: pd.DataFrame, stored: pd.DataFrame, splits: pd.DataFrame, context: RowContext
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What every symbol's walk reads: `settled` tells rows whose close is believed already."""
+
+    prices: pd.DataFrame
+    known_prices: pd.DataFrame
+    splits: pd.DataFrame
+    settled: pd.Series
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the walks said of each row, by its place in the batch; a row they need not look at is settled."""
+
+    instants: NDArray[np.int64]
+    doubtful: NDArray[np.bool_]
+    waited: NDArray[np.bool_]
+    rules: dict[int, Rule]
+
+    @classmethod
+    def of(cls, prices: pd.DataFrame, stored: pd.DataFrame) -> _Judged:
+        instants = np.array(_instants(prices), dtype=np.int64)
+        there = stored["close"].notna().to_numpy()
+        if there.any():  # a merge without a match forgets the dtype
+            instants[there] = _instants(stored[there])
+        return cls(instants, np.zeros(len(prices), dtype=bool), np.zeros(len(prices), dtype=bool), {})
+
+    def take(self, verdicts: Mapping[int, Verdict]) -> None:
+        for row, verdict in verdicts.items():
+            self.instants[row] = verdict.available_at
+            self.doubtful[row] = verdict.rule is not None
+            self.waited[row] = verdict.doubted and verdict.rule is None
+            if verdict.rule is not None:
+                self.rules[row] = verdict.rule
+
+    def believed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        kept = rows[~self.doubtful[rows.index.to_numpy()]]
+        instants = pd.to_datetime(self.instants[kept.index.to_numpy()], unit="us", utc=True)
+        return kept.assign(available_at=instants).astype({"available_at": INSTANT})
+
+
+def _verdicts(
+    batch: _Batch, rows: pd.DataFrame, context: RowContext, drivers: Sequence[DriverCloses]
 ) -> dict[int, Verdict]:
+    verdicts: dict[int, Verdict] = {}
+    for symbol, own in rows.groupby("symbol", sort=False):
+        unsettled = own[~batch.settled[own.index]]
+        if not unsettled.empty:
+            rest = own[own["observed_on"] >= unsettled["observed_on"].min()]
+            verdicts |= _symbol_verdicts(str(symbol), rest, batch, context, drivers)
+    return verdicts
+
+
+def _symbol_verdicts(
+    symbol: str, rows: pd.DataFrame, batch: _Batch, context: RowContext, drivers: Sequence[DriverCloses]
+) -> dict[int, Verdict]:
+    """Walk over a symbol's rows from the first that isn't settled; what is before it is believed as it is stored."""
     sessions = context.sessions[context.universe.exchanges[symbol]]
-    stored = stored.sort_values("observed_on")
+    stored = batch.known_prices[batch.known_prices["symbol"] == symbol].sort_values("observed_on")
     before = int((stored["observed_on"] < rows["observed_on"].min()).sum())
     context_rows = stored.iloc[max(before - WINDOW - 1, 0) :]
+    splits = batch.splits[batch.splits["symbol"] == symbol]
     factors = dict(zip(_places(splits, sessions), (log(value) for value in splits["value"]), strict=True))
+    leverage = context.leverage(symbol)
     return judge_jumps(
         [Quote(*values) for values in zip(*_columns(rows, sessions), [int(row) for row in rows.index], strict=True)],
         [Quote(*values) for values in zip(*_columns(context_rows, sessions), strict=True)],
-        context.leverage(symbol),
+        leverage,
         factors,
+        LineMarket(drivers, sessions, leverage) if drivers else None,
     )
 
 
 def _columns(rows: pd.DataFrame, sessions: pd.DatetimeIndex) -> tuple[list[int], list[float], list[int]]:
-    instants = rows["available_at"].astype(INSTANT).astype("int64")  # microseconds
-    return _places(rows, sessions), rows["close"].tolist(), instants.tolist()
+    return _places(rows, sessions), rows["close"].tolist(), _instants(rows)
+
+
+def _instants(rows: pd.DataFrame) -> list[int]:
+    """Microseconds since 1970."""
+    return rows["available_at"].astype(INSTANT).astype("int64").tolist()
 
 
 def _places(rows: pd.DataFrame, sessions: pd.DatetimeIndex) -> list[int]:
@@ -70,8 +136,8 @@ def _places(rows: pd.DataFrame, sessions: pd.DatetimeIndex) -> list[int]:
 
 def _waited(row: dict) -> Finding:
     message = (
-        f"{row['symbol']} {row['observed_on']:%Y-%m-%d}: the close jumped and the next session's close stands by it; "
-        f"believed from {row['available_at']:%Y-%m-%d %H:%M} UTC on. Nothing to do."
+        f"{row['symbol']} {row['observed_on']:%Y-%m-%d}: the close jumped, and the next session's close or the drivers "
+        f"stand by it; believed from {row['available_at']:%Y-%m-%d %H:%M} UTC on. Nothing to do."
     )
     day, value = row["observed_on"].date(), f"close {row['close']:.10g}"
     return Finding(Severity.WARNING, JUMP.name, row["symbol"], message, day, value)

@@ -52,7 +52,7 @@ def quarantine_rows(kind: str, rows: pd.DataFrame, rules: Sequence[Rule]) -> pd.
             "severity": [str(rule.severity) for rule in rules],
             "message": [_message(row, subject, rule) for row, rule in zip(records, rules, strict=True)],
             "payload": [json.dumps(_plain(row), sort_keys=True) for row in records],
-            "available_at": rows["available_at"].to_numpy(),
+            "available_at": rows["available_at"].array,  # as an array NaT alone would lose its time zone
         }
     ).astype(QUARANTINE_DTYPES)
 

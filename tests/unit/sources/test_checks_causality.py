@@ -46,7 +46,7 @@ def faulty_rows(seed: int, drawn: list[tuple[str, int]], symbol: str = "^GSPC") 
 
 def with_row_fault(rows: pd.DataFrame, at: pd.Series, fault: str) -> pd.DataFrame:
     if fault == "twice":
-        again = rows[at].assign(close=rows["close"] * 1.01, high=np.nan)
+        again = rows[at].assign(close=rows["close"][at] * 1.01, high=np.nan)
         return pd.concat([rows, again], ignore_index=True)
     if fault == "currency":
         return rows.assign(currency=rows["currency"].where(~at, "GBP"))

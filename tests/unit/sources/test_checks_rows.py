@@ -9,7 +9,7 @@ import pytest
 from portfolio.errors import SourceError
 from portfolio.findings import Finding, Severity
 from portfolio.sources.batch import SPLIT, Batch
-from portfolio.sources.checks import CheckedBatch, blocking, check_batch
+from portfolio.sources.checks import CheckedBatch, blocking, check_batch, nothing_arrived
 from tests.unit.sources.tables import (
     MONDAY,
     NO_ACTIONS,
@@ -70,6 +70,7 @@ def test_a_good_week_is_believed_whole():
         ({"close": "103,5"}, "error", "not-a-number"),
         ({"currency": "EUR"}, "error", "currency-mismatch"),
         ({"observed_on": pd.NaT}, "warning", "no-date"),
+        ({"observed_on": pd.NaT, "available_at": pd.NaT}, "warning", "no-date"),
         ({"symbol": "^DJI"}, "warning", "unknown-symbol"),
         ({"available_at": pd.Timestamp("2024-06-07 20:00", tz="UTC")}, "error", "known-too-early"),
     ],
@@ -207,9 +208,20 @@ def test_an_empty_answer_is_an_error_about_the_whole():
     assert [(item.rule, item.subject) for item in blocking(findings, frozenset())] == [("empty-batch", "")]
 
 
-def test_a_symbol_without_rows_is_a_warning():
+def test_nothing_arrived_when_no_price_is_believed():
+    empty = Batch("drawn", morning_after(FRIDAY), NO_PRICES, NO_ACTIONS, NO_MACRO)
+    assert nothing_arrived(check_batch(empty, UNIVERSE, NO_PRICES).findings)
+    broken = checked(closes_from(MONDAY, [float("nan")] * 5), morning_after(FRIDAY))
+    assert nothing_arrived(broken.findings)
+    assert "5 prices of which none is believed" in broken.findings[-1].message
+    assert not nothing_arrived(checked(closes_from(MONDAY, [100.0])).findings)
+    assert not nothing_arrived(())
+
+
+def test_a_symbol_without_rows_is_an_error_about_it():
     findings = checked(closes_from(MONDAY, CLOSES)).findings
-    assert {item.subject for item in findings if item.rule == "no-rows"} == set(UNIVERSE.exchanges) - {"^GSPC"}
+    absent = {item.subject for item in findings if item.rule == "no-rows" and item.severity is Severity.ERROR}
+    assert absent == set(UNIVERSE.exchanges) - {"^GSPC"}
 
 
 def test_a_frame_without_a_column_is_refused():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from math import nan
 
 import pandas as pd
 import pytest
@@ -174,7 +175,7 @@ def test_a_line_is_suspect_at_two_rows_when_the_whole_row_repeats(last: dict[str
 
 
 def test_two_equal_closes_alone_are_no_repeated_row():
-    line = closes_from(MONDAY, [5.0, 5.1, 5.2, 5.3, 5.3], "WPEA.PA").assign(open=None, high=None, low=None, volume=None)
+    line = closes_from(MONDAY, [5.0, 5.1, 5.2, 5.3, 5.3], "WPEA.PA").assign(open=nan, high=nan, low=nan, volume=nan)
     assert known(both(closes_from(MONDAY, GOOD), line)) == []
 
 
