@@ -70,7 +70,10 @@ def _check(entries: Iterable[Entry], arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"findings": [finding.as_dict() for finding in findings]}, indent=2))
     else:
-        print("\n".join(finding.message for finding in findings) or "The ledger can be true: no cash or line below 0.")
+        print(
+            "\n".join(finding.message for finding in findings)
+            or "The ledger can be true: cash and lines are never below 0."
+        )
     return 1 if findings else 0
 
 
@@ -88,7 +91,7 @@ def _show(begun: Run, entries: tuple[Entry, ...], arguments: argparse.Namespace)
         print(json.dumps(_document(entries, positions), indent=2))
         return 0
     for entry in entries:
-        line = f"{entry.quantity:>6} {entry.ticker:<9} at {entry.price}" if entry.quantity else entry.ticker or ""
+        line = f"{entry.quantity or '':>6} {entry.ticker or '':<9}" + (f" at {entry.price}" if entry.price else "")
         print(f"{entry.booked_on}  {entry.kind:<10} {line:<32} {entry.cash_flow_eur:>12} EUR  {entry.note}")
     print(f"{'' if entries else 'The ledger is empty: the account starts from INITIAL_CASH.'}\nPositions")
     for ticker, quantity in positions.quantities.items():
