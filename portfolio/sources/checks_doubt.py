@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from portfolio.findings import Finding, Severity
+from portfolio.sources.row_checks import SATURDAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,6 @@ CONTRADICTING = frozenset(
     }
 )
 CLOSED_DAY = "not-a-session"
-SATURDAY = 5
 
 
 def doubtful_prices(symbol: str, rows: pd.DataFrame, doubted: pd.DataFrame, sessions: list[date]) -> Iterable[Finding]:

@@ -14,7 +14,7 @@ import numpy as np
 from portfolio.findings import Finding, Severity
 from portfolio.sources.batch import QUARANTINE_DTYPES, SPLIT, empty_frame
 from portfolio.sources.checks_jumps import FLOOR
-from portfolio.sources.quarantine import Rule, quarantine_rows
+from portfolio.sources.quarantine import TOLD_ONCE, Rule, quarantine_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ RESTATED = Rule(
     ("close",),
 )
 RESTATED_HISTORY = Rule(
-    "restated-history",
+    TOLD_ONCE,
     Severity.ERROR,
     "the believed history changes wholesale and no recorded split explains one factor: another scale, adjusted closes, "
     "shifted days; compare with another source, run `portfolio update` once the provider has mended it",
@@ -82,11 +82,12 @@ def part_restated(
 def _broken(overlap: pd.Series, days: pd.Series, splits: pd.DataFrame) -> dict[int, Rule]:
     """Name the rule that rows of one symbol break, by their place in the batch; `overlap`: log changes of closes."""
     left = _left_by_splits(overlap, days, splits)
-    count = int((left.abs() > CHANGED).sum())
-    if count >= FEWEST_CHANGED and count > SHARE_CHANGED * len(left):
+    count, far = int((left.abs() > CHANGED).sum()), left.index[left.abs() > FLOOR]
+    applied_to_part = left is not overlap and len(far) > 0  # a split: the days it lacks would be of another scale
+    if applied_to_part or (count >= FEWEST_CHANGED and count > SHARE_CHANGED * len(left)):
         sentence = f"{RESTATED_HISTORY.sentence} ({count} of {len(left)} closes differ)"
         return dict.fromkeys(overlap.index, replace(RESTATED_HISTORY, sentence=sentence))
-    return dict.fromkeys(left.index[left.abs() > FLOOR], RESTATED)
+    return dict.fromkeys(far, RESTATED)
 
 
 def _left_by_splits(overlap: pd.Series, days: pd.Series, splits: pd.DataFrame) -> pd.Series:

@@ -60,7 +60,7 @@ PRICE_CHECKS: tuple[RowCheck, ...] = (
     ),
     _CLOSED,
     RowCheck(
-        Rule("shifted-dates", _E, "a row on that week's Sunday says the days are shifted; fetch again", _DAY),
+        Rule("shifted-dates", _E, "a row on a weekend says that the days are shifted; fetch again", _DAY),
         row_checks.shifted_week,
     ),
     RowCheck(

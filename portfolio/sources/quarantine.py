@@ -23,6 +23,8 @@ RECENT_SESSIONS = 10  # younger findings are told one by one, older ones as a co
 OLD_TOLD_SINGLY = 3  # up to so many old rows of one rule are still told one by one
 RECENT_TOLD_SINGLY = 10  # and so many recent ones: a page of the same finding hides the others
 
+TOLD_ONCE = "restated-history"  # a rule about a whole history: its rows say the same
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -92,7 +94,10 @@ def findings_of(quarantined: pd.DataFrame, fetched_at: datetime) -> Iterable[Fin
     """
     recent_from = sessions_back(fetched_at.date(), RECENT_SESSIONS)
     doubt_from = sessions_back(fetched_at.date(), DOUBT_SESSIONS)
-    for _, rows in quarantined.groupby(["symbol", "rule"], sort=False):
+    for (_, rule), rows in quarantined.groupby(["symbol", "rule"], sort=False):
+        if rule == TOLD_ONCE:
+            yield _summary(rows, [_single(row, doubt_from) for row in rows.to_dict("records")])
+            continue
         old = rows["observed_on"] < recent_from
         for part, singly in ((rows[old], OLD_TOLD_SINGLY), (rows[~old], RECENT_TOLD_SINGLY)):
             told = [_single(row, doubt_from) for row in part.to_dict("records")]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 QUOTES = ("open", "high", "low", "close")
 # Real histories break close <= high by float noise (SPY: 33 rows by 1e-16); ticks are below 0.1 % of a price.
 ROUNDING = 1e-3
-SUNDAY = 6
+MONDAY, SATURDAY, SUNDAY = 0, 5, 6  # as pandas counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,19 @@ def on_closed_day(rows: pd.DataFrame, context: RowContext) -> pd.Series:
 
 
 def shifted_week(rows: pd.DataFrame, _: RowContext) -> pd.Series:
-    """Rows in the week after a Sunday row of the same symbol: its days are probably all shifted by one."""
+    """Rows of a week whose days are probably all shifted by one, told by a row on a day that no exchange trades.
+
+    A Sunday row says that the days of its own week are a day early. A Saturday row says that they are a day late: then
+    the week after it has no Monday, and is distrusted as well. The days before the Saturday itself were known before
+    it: `check_known` throws the doubt on them.
+    """
     weekday = rows["observed_on"].dt.day_of_week
     sunday = rows["observed_on"].dt.normalize() - pd.to_timedelta((weekday + 1) % 7, unit="D")
-    keys = rows["symbol"].astype("str") + sunday.astype("str")
-    return keys.isin(set(keys[weekday == SUNDAY]))
+    symbol = rows["symbol"].astype("str")
+    week, week_before = symbol + sunday.astype("str"), symbol + (sunday - pd.Timedelta(days=7)).astype("str")
+    early = week.isin(set(week[weekday == SUNDAY]))
+    late = week_before.isin(set(week[weekday == SATURDAY])) & ~week.isin(set(week[weekday == MONDAY]))
+    return early | late
 
 
 def not_a_number(rows: pd.DataFrame, _: RowContext) -> pd.Series:

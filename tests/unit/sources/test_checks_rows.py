@@ -165,6 +165,22 @@ def test_a_week_is_doubtful_when_it_has_a_sunday_row():
     assert result.prices.groupby("symbol").size().to_dict() == {"WPEA.PA": 5, "^GSPC": 4}
 
 
+def test_a_week_without_a_monday_is_doubtful_when_the_week_before_has_a_saturday_row():
+    # every day labelled a day late: Friday's close says Saturday, Monday's says Tuesday
+    first = [date(2024, 6, day) for day in (4, 5, 6, 7, 8)]
+    second = [date(2024, 6, day) for day in (11, 12, 13, 14, 15)]
+    result = checked(rows_on([*first, *second], [*CLOSES, *CLOSES], "WPEA.PA"))
+    # on the mornings after 4 to 7 June nobody could know of the Saturday: the doubt on them is for check_known
+    assert result.prices["observed_on"].tolist() == [pd.Timestamp(day) for day in first[:4]]
+    assert result.quarantined["rule"].tolist() == ["not-a-session", *["shifted-dates"] * 4, "not-a-session"]
+
+
+def test_a_lone_saturday_row_spoils_no_week_that_has_a_monday():
+    days = [date(2024, 6, day) for day in (7, 8, 10, 11)]
+    result = checked(rows_on(days, CLOSES[:4], "WPEA.PA"))
+    assert result.quarantined["rule"].tolist() == ["not-a-session"]
+
+
 def test_identical_duplicates_leave_one():
     rows = closes_from(MONDAY, CLOSES)
     result = checked(pd.concat([rows, rows.tail(1)]))
