@@ -27,12 +27,22 @@ from pydantic_settings import (
 
 from portfolio.allocation.policy import DEFAULT_TABLES, Policy
 from portfolio.errors import SettingsError
-from portfolio.settings_files import ENV_FILE, TOML_FILE, ensure_files_readable, env_file_values, toml_values
+from portfolio.settings_files import (
+    ENV_FILE,
+    TOML_FILE,
+    credentials_folder,
+    ensure_files_readable,
+    env_file_values,
+    toml_values,
+)
+from portfolio.settings_refusals import broken_rules, not_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OWN_PREFIX = "PORTFOLIO_"
+
+SHORTEST_WINDOW = 252  # as portfolio.regime.hmm has it
 
 Source = Literal["sample", "live"]
 FeatureName = Literal["return_log_1d", "log_vol_21d", "vix", "slope", "baa10y"]
@@ -61,9 +71,9 @@ class Settings(BaseSettings):
 
     # Where things live
     source: Source = _key("PORTFOLIO_SOURCE", "sample", "Where prices come from; each source has a store of its own.")
-    data_dir: Path = _key("DATA_DIR", Path("data"), "Folder of stores, models, pages and backups.")
+    data_dir: Path = _key("DATA_DIR", Path("data"), "Folder of stores, models and pages, seen from the current one.")
     duckdb_file: Path | None = _key(
-        "DUCKDB_FILE", None, "The store's file, instead of DATA_DIR/<source>/portfolio.duckdb."
+        "DUCKDB_FILE", None, "A store's file of your own; its models and page go beside it."
     )
     universe_file: Path | None = _key("PORTFOLIO_UNIVERSE_FILE", None, "A universe of your own.")
     hmm_model_path: Path | None = _key(
@@ -145,7 +155,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # replaced by systemd's credentials
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources, highest first."""
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        credentials = credentials_folder()
         secrets = [SecretsSettingsSource(settings_cls, secrets_dir=credentials)] if credentials else []
         return (init_settings, env_settings, *secrets, dotenv_settings, TomlConfigSettingsSource(settings_cls))
 
@@ -155,12 +165,39 @@ class Settings(BaseSettings):
         if isinstance(value, str) and not value.strip():
             message = "must not be empty: give a value, or take the line out to have the default"
             raise ValueError(message)
+        if isinstance(value, bool):
+            message = "must not be true or false: no setting is a switch"
+            raise ValueError(message)  # noqa: TRY004  # pydantic makes a message of it; a TypeError would be a crash
         return value
 
     @field_validator("features", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("duckdb_file")
+    @classmethod
+    def _no_published_copy(cls, value: Path | None) -> Path | None:
+        if value and (not value.suffix or value.stem.endswith(".published")):
+            message = "must be a file with an ending, portfolio.duckdb say, and no published copy, which is overwritten"
+            raise ValueError(message)
+        return value
+
+    @field_validator("window_sessions")
+    @classmethod
+    def _window_is_all_or_a_year(cls, value: int) -> int:
+        if 0 < value < SHORTEST_WINDOW:
+            message = f"must be 0 (all) or at least {SHORTEST_WINDOW} sessions, which a fit needs"
+            raise ValueError(message)
+        return value
+
+    @field_validator("starts")
+    @classmethod
+    def _starts_can_agree(cls, value: int) -> int:
+        if value == 1:
+            message = "must be 0 (the default number) or at least 2: a fit is trusted when two starts agree"
+            raise ValueError(message)
+        return value
 
     @field_validator("features")
     @classmethod
@@ -201,7 +238,9 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        """Folder of this source's store, models and page: sample and live never share one."""
+        """Folder of this store's models and page: no two stores share one, least of all sample and live."""
+        if self.duckdb_file:
+            return self.duckdb_file.absolute().with_suffix("")
         return (self.data_dir / self.source).absolute()
 
     @property
@@ -226,6 +265,11 @@ def is_secret(field: str) -> bool:
     return annotation is SecretStr or SecretStr in get_args(annotation) or "SecretStr" in str(annotation)
 
 
+def secret_keys() -> frozenset[str]:
+    """Return the keys whose values must never be shown."""
+    return frozenset(key_of(field) for field in Settings.model_fields if is_secret(field))
+
+
 def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Read and check the settings; `overrides` (by key) come from the command line.
 
@@ -235,9 +279,10 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         return Settings(**dict(overrides or {}))
     except ValidationError as error:
-        raise SettingsError(_explained(error)) from error
+        raise SettingsError(broken_rules(error, known_keys(), secret_keys())) from error
     except SourceParsingError as error:
-        raise SettingsError(_not_json(error)) from error
+        field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        raise SettingsError(not_json(key_of(field) if field else "a setting", known_keys(), secret_keys())) from error
 
 
 def unknown_keys() -> tuple[str, ...]:
@@ -247,34 +292,3 @@ def unknown_keys() -> tuple[str, ...]:
     seen |= {key for key in os.environ if key.upper().startswith(OWN_PREFIX)}
     known = {key.upper() for key in known_keys()}
     return tuple(sorted(key for key in seen if key.upper() not in known))
-
-
-def _not_json(error: SourceParsingError) -> str:
-    field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
-    key = key_of(field) if field else "a setting"
-    return f'Settings: {key} must be JSON, {{"CASH": 1}} say{_seen(key)}. Mend it and run again.'
-
-
-def _explained(error: ValidationError) -> str:
-    lines = ["Settings that break a rule:"]
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        rule = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"  {key}: {rule}{_seen(key)}." if key else f"  {rule}.")
-    lines.append("Mend them in the environment, .env or portfolio.toml; docs/ENVIRONMENT.md lists every key.")
-    return "\n".join(lines)
-
-
-def _seen(key: str) -> str:
-    """Say which value was seen; pydantic hides inputs in errors so that a secret can never leak through one."""
-    top = key.split(".", maxsplit=1)[0]
-    field = next((name for name in Settings.model_fields if key_of(name) == top), None)
-    if field is None:
-        return ""
-    if is_secret(field):
-        return "; the value is not shown, it is a secret"
-    for values in (os.environ, env_file_values(), toml_values()):
-        found = next((value for name, value in values.items() if name.upper() == top), None)
-        if found is not None:
-            return f"; seen {str(found)!r}"
-    return ""

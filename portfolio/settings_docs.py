@@ -33,6 +33,9 @@ exit code 2; a key this release does not know warns, and fails `portfolio config
     portfolio config show
     portfolio config validate
 
+Two rules hold between settings: `MAX_SINGLE_POSITION` plus `MIN_CASH_BUFFER`, and `MAX_LEVERAGED_EXPOSURE` plus
+`MIN_CASH_BUFFER`, must not exceed 1 (to switch a cap off, set it to 1 minus the buffer). Amounts have two decimals.
+
 This page is written by `make docs` from `portfolio/settings.py`.
 
 | key | default | rule | what it does |

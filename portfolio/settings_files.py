@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,40 @@ def _ensure_env_lines_parse() -> None:
                 raise SettingsError(message)
 
 
+def credentials_folder() -> str | None:
+    """Return systemd's folder of credentials, None when there is none.
+
+    Raises SettingsError when it is named and cannot be read, or a credential in it is not text.
+    """
+    name = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not name:
+        return None
+    try:
+        for path in Path(name).iterdir():
+            if path.is_file():
+                path.read_text("utf-8")
+    except OSError as error:
+        message = f"CREDENTIALS_DIRECTORY {name} cannot be read ({error.strerror}): mend its rights, or unset it."
+        raise SettingsError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"A credential in CREDENTIALS_DIRECTORY {name} is not UTF-8 text: write it again."
+        raise SettingsError(message) from error
+    return name
+
+
+def _ensure_file_or_nothing(name: str) -> None:
+    """Refuse a folder, or a link to nothing, in a settings file's place: its limits would silently be the defaults."""
+    path = Path(name)
+    if (path.exists() or path.is_symlink()) and not path.is_file():
+        message = f"Settings file {name} is not a file: a folder, or a link that leads nowhere. Mend or remove it."
+        raise SettingsError(message)
+
+
 def ensure_files_readable() -> None:
     """Raise SettingsError when a file is there and cannot be read or understood as a whole."""
     for name, read in ((ENV_FILE, _ensure_env_lines_parse), (TOML_FILE, toml_values)):
         try:
+            _ensure_file_or_nothing(name)
             read()
         except OSError as error:
             message = f"Settings file {name} cannot be read ({error.strerror}): mend its permissions or remove it."

@@ -167,7 +167,7 @@ def _without_untradable(
     lines = {ticker: weight for ticker, weight in weights.items() if ticker not in moved}
     lines[CASH] = lines.get(CASH, 0.0) + sum(moved.values())
     shown = {ticker: percent(weight) for ticker, weight in moved.items() if round(weight * WHOLE_BP)}
-    reasons = tuple(f"{ticker} has no usable price: its {share} goes to {CASH}." for ticker, share in shown.items())
+    reasons = tuple(f"{ticker} is not tradable here: its {share} goes to {CASH}." for ticker, share in shown.items())
     return lines, reasons
 
 
@@ -181,7 +181,7 @@ def _unkeepable(wanted: DecisionInput, rules: tuple[Limit, ...]) -> tuple[str, .
     """Why the target in force cannot stay, whatever dwell and band say."""
     weights = _in_force(wanted)
     gone = [t for t, weight in weights.items() if weight and t != CASH and t not in wanted.tradable]
-    return (*breaches(weights, rules).values(), *(f"{ticker} has no usable price" for ticker in gone))
+    return (*breaches(weights, rules).values(), *(f"{ticker} is not tradable here" for ticker in gone))
 
 
 def _why_kept(wanted: DecisionInput, desired: Mapping[str, float], rules: tuple[Limit, ...]) -> str | None:

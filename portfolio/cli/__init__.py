@@ -51,6 +51,7 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    _ensure_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] not in COMMANDS:
         return _top_level(arguments)
@@ -63,21 +64,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_arguments(parser)
-    parsed = parser.parse_args(rest)
+    parsed = parser.parse_intermixed_args(rest)
     try:
         code = int(command.run(parsed))
         sys.stdout.flush()
-    except PortfolioError as error:
-        print(f"portfolio {name}: {error}", file=sys.stderr)
-        return int(error.exit_code)
     except BrokenPipeError:
         # The reader (head, say) has gone; what was committed stays. Python would complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILED)
+    except PortfolioError as error:
+        return _told(name, str(error), error.exit_code)
+    except (OSError, UnicodeError) as error:
+        # The disk, a right, a name no encoding can say: the operator's to mend, whatever line it showed on.
+        what = f"{error}; what was committed stays. Check the disk's room and rights and the terminal's encoding."
+        return _told(name, what, ExitCode.FAILED)
     except KeyboardInterrupt:
-        print(f"portfolio {name}: stopped from the keyboard; what was committed stays, run it again.", file=sys.stderr)
-        return 128 + 2
+        return _told(name, "stopped from the keyboard; what was committed stays, run it again.", 128 + 2)
     return code
+
+
+def _ensure_streams() -> None:
+    """Have somewhere to print to when a stream was closed, and print what an encoding lacks as an escape."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  # for the process
+        getattr(sys, stream).reconfigure(errors="backslashreplace")
+
+
+def _told(name: str, message: str, code: int) -> int:
+    print(f"portfolio {name}: {message}", file=sys.stderr)
+    return int(code)
 
 
 def _top_level(arguments: list[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from portfolio.cli.start import add_as_of, add_json, add_source, start
+from portfolio.cli.start import add_json, add_source, start
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +15,6 @@ EXAMPLE = "portfolio report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    add_as_of(parser)
     add_json(parser)
 
 

@@ -8,7 +8,7 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from portfolio.errors import SettingsError, UsageError
+from portfolio.errors import UsageError
 from portfolio.logs import configure_logging
 from portfolio.settings import Settings, is_secret, read_settings, unknown_keys
 
@@ -69,7 +69,7 @@ def start(command: str, arguments: argparse.Namespace) -> Run:
     started_at = now_utc()
     run_id = new_run_id(started_at)
     start_logging(settings, run_id)
-    as_of = instant_of(arguments.as_of) if getattr(arguments, "as_of", None) else None
+    as_of = instant_of(arguments.as_of) if getattr(arguments, "as_of", None) is not None else None
     return begin_run(command, settings, started_at, run_id, as_of)
 
 
@@ -100,7 +100,8 @@ def instant_of(text: str) -> datetime:
     if instant.tzinfo is not None:
         return instant
     if "T" in text or " " in text:
-        message = f"--as-of {text!r} has no time zone: write {text}+02:00, or +00:00 for UTC."
+        offset = f"{instant.replace(tzinfo=PARIS):%z}"
+        message = f"--as-of {text!r} has no time zone: write {text}{offset[:3]}:{offset[3:]} for Paris, +00:00 for UTC."
         raise UsageError(message)
     return instant.replace(hour=7, minute=30, tzinfo=PARIS)
 
@@ -124,6 +125,3 @@ def _wait_s(text: str) -> float:
         message = f"{text!r} is not between 0 and {LONGEST_WAIT_S:g} seconds"
         raise argparse.ArgumentTypeError(message)
     return seconds
-
-
-__all__ = ["SettingsError", "add_as_of", "add_json", "add_source", "add_wait", "day_of", "instant_of", "start"]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from portfolio.sessions import Moment
     from portfolio.sources.checks import Freshness
 
+TOO_EARLY = "too-early"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -70,6 +72,8 @@ def view_of(known: KnownData, terms: Terms, moment: Moment) -> View:
 
 def regime_blocked(view: View, terms: Terms) -> tuple[Finding, ...]:
     """Return the findings that leave no regime to read: those about the drivers, wanted macro series, or the whole."""
+    if early := tuple(finding for finding in view.findings if finding.rule == TOO_EARLY):
+        return early  # what is stale by it is no further reason, and no fetch would help
     return blocking(view.findings, terms.drivers | terms.macro_wanted)
 
 
@@ -120,17 +124,18 @@ def _newest(history: pd.DataFrame | None) -> dict[str, float] | None:
 
 
 def _untradable(terms: Terms, moment: Moment) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(
-            Severity.WARNING,
-            "no-series",
-            ticker,
-            f"The source has no series for {ticker}: its share of the weights goes to {CASH}.",
-            moment.session,
-        )
-        for ticker in terms.universe.tickers
-        if ticker not in terms.tradable
-    )
+    """Tell of lines that are not targeted: those without a series, and those a PEA may not hold."""
+    found = []
+    for item in terms.universe.instruments:
+        if item.ticker not in terms.priced:
+            rule, why = "no-series", f"The source has no series for {item.ticker}"
+        elif not item.pea_eligible:
+            rule, why = "not-eligible", f"A PEA may not hold {item.ticker} ({item.pea_source}, {item.pea_checked_on})"
+        else:
+            continue
+        message = f"{why}: its share of the weights goes to {CASH}."
+        found.append(Finding(Severity.WARNING, rule, item.ticker, message, moment.session))
+    return tuple(found)
 
 
 def _too_early(moment: Moment) -> tuple[Finding, ...]:
@@ -148,7 +153,7 @@ def _too_early(moment: Moment) -> tuple[Finding, ...]:
     message = (
         f"{what}: {moment.session} is decided from {KNOWN_FROM:%H:%M} in Paris on, before it opens. Run again then."
     )
-    return (Finding(Severity.ERROR, "too-early", "", message, moment.session),)
+    return (Finding(Severity.ERROR, TOO_EARLY, "", message, moment.session),)
 
 
 def of_account(standing: Standing, terms: Terms) -> tuple[Finding, ...]:
@@ -162,7 +167,7 @@ def of_account(standing: Standing, terms: Terms) -> tuple[Finding, ...]:
             f"{ticker} is held and the source has no series for it: it cannot be valued. Use a source that has one.",
         )
         for ticker in held
-        if ticker not in terms.tradable
+        if ticker not in terms.priced
     )
 
 

@@ -28,14 +28,19 @@ class Terms:
     features: FeatureSpec
     policy: Policy
     limits: Limits
-    tradable: frozenset[str]
+    priced: frozenset[str]  # lines that the source has a series for
     reconstructed: frozenset[str]
 
     @property
     def watched(self) -> Universe:
         """The universe without the lines that the source has no series for."""
-        lines = tuple(item for item in self.universe.instruments if item.ticker in self.tradable)
+        lines = tuple(item for item in self.universe.instruments if item.ticker in self.priced)
         return replace(self.universe, instruments=lines)
+
+    @property
+    def tradable(self) -> frozenset[str]:
+        """Lines that may be targeted: they have a series, and a PEA may hold them."""
+        return frozenset(item.ticker for item in self.watched.instruments if item.pea_eligible)
 
     @property
     def drivers(self) -> frozenset[str]:
@@ -60,7 +65,7 @@ def terms_of(settings: Settings, universe: Universe) -> Terms:
         features=FeatureSpec(tuple(driver.symbol for driver in universe.drivers), tuple(settings.features)),
         policy=settings.policy,
         limits=Limits(settings.max_single_position, settings.max_leveraged_exposure, settings.min_cash_buffer),
-        tradable=reconstructed if settings.source == "sample" else tickers,
+        priced=reconstructed if settings.source == "sample" else tickers,
         reconstructed=reconstructed,
     )
     ensure_policy(terms.policy, universe.tickers)
@@ -107,7 +112,7 @@ def terms_as_json(terms: Terms) -> dict[str, Any]:
             "max_leveraged": terms.limits.max_leveraged,
             "min_cash": terms.limits.min_cash,
         },
-        "tradable": sorted(terms.tradable),
+        "priced": sorted(terms.priced),
         "reconstructed": sorted(terms.reconstructed),
     }
 
@@ -124,6 +129,6 @@ def terms_from_json(logged: Mapping[str, Any]) -> Terms:
         features=FeatureSpec(tuple(driver.symbol for driver in universe.drivers), tuple(logged["features"])),
         policy=Policy(logged["tables"], logged["dwell_sessions"], logged["band"]),
         limits=Limits(**logged["limits"]),
-        tradable=frozenset(logged["tradable"]),
+        priced=frozenset(logged["priced"]),
         reconstructed=frozenset(logged["reconstructed"]),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from portfolio.errors import StoreError
 from portfolio.health.expected import HOME, Calendars
 from portfolio.store.connection import open_reader
-from portfolio.store.engine import wal_path
+from portfolio.store.engine import live_path, wal_path
 from portfolio.store.journal import Run, read_runs
 from portfolio.store.lock import read_holder
 from portfolio.store.newest import newest_fetch, newest_macro_days, newest_price_days, recent_sessions
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MACRO_LATE_SESSIONS = 5  # FRED prints a day later, and an optional series may be carried three sessions
 DRIVER_DEAD_SESSIONS = 3  # a regime read three sessions late is not one
+HEAD_BYTES, MAGIC = 12, b"DUCK"  # a DuckDB file has its name in bytes 8 to 12
 RUNS_LOOKED_AT = 50  # a few weeks of days, with commands by hand between
 FAILURES = frozenset({"failed", "refused", "busy"})
 DISK_LOW = 1_000_000_000  # bytes: a few backups' room
@@ -66,7 +67,7 @@ def check_health(settings: Settings, universe: Universe, now: datetime) -> tuple
             checks = _store_checks(store, path, universe, instant)
     except StoreError as error:
         checks = (Check("store", Status.UNHEALTHY, str(error), "do what the message says"),)
-    return (*checks, check_disk(path))
+    return (*checks, check_live(path), check_disk(path))
 
 
 def worst(checks: tuple[Check, ...]) -> Status:
@@ -220,9 +221,29 @@ def _findings_of(signal: SignalRow) -> list[dict[str, Any]]:
     return json.loads(signal.answer)["data"]["findings"]
 
 
+def check_live(path: Path) -> Check:
+    """Look at the live file itself: the other checks read its published copy.
+
+    Only its first bytes: this process has no connection to it whose lock an open could drop.
+    """
+    try:
+        with live_path(path).open("rb") as file:
+            whole = file.read(HEAD_BYTES)[-len(MAGIC) :] == MAGIC
+        seen = f"{path.name}, {live_path(path).stat().st_size / 1e6:.1f} MB" if whole else f"{path} is no DuckDB file"
+    except OSError as error:
+        whole, seen = False, f"{path} cannot be read ({error.strerror})"
+    to_do = (
+        "" if whole else "`portfolio run` says what to do; the published copy beside it still has the ledger and log"
+    )
+    return Check("live store", Status.HEALTHY if whole else Status.UNHEALTHY, seen, to_do)
+
+
 def check_disk(path: Path) -> Check:
     """Look at the room left where the store is."""
-    folder = next((parent for parent in path.parents if parent.exists()), path.anchor)
-    free = shutil.disk_usage(folder).free
+    try:
+        folder = next((parent for parent in path.parents if parent.exists()), path.anchor)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("disk", Status.UNHEALTHY, f"{error.filename}: {error.strerror}", "mend the rights, or DATA_DIR")
     status = Status.UNHEALTHY if free < DISK_FULL else Status.DEGRADED if free < DISK_LOW else Status.HEALTHY
     return Check("disk", status, f"{free / 1e9:.1f} GB free", "make room" if status else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import shlex
 import shutil
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import duckdb
 
 import portfolio
 from portfolio.errors import StoreError
+from portfolio.store.connection import published_path
 from portfolio.store.engine import attach, attach_new, engine, live_path, sync, translated, wal_path
 from portfolio.store.lock import writer_lock
 from portfolio.store.schema import (
@@ -42,6 +44,7 @@ def create_store(path: Path, kind: Kind, wait_s: float = 0.0, migrations: tuple[
         if path.exists():
             return False
         _ensure_no_orphaned_wal(path)
+        _ensure_nothing_published(path)
         aside = _aside(path)
         with engine(aside) as connection:
             attach_new(connection, aside)
@@ -149,6 +152,18 @@ def _ensure_folder(folder: Path) -> None:
     except OSError as error:
         message = f"The store's folder {folder} cannot be made ({error.strerror}): set DATA_DIR to another place."
         raise StoreError(message) from error
+
+
+def _ensure_nothing_published(path: Path) -> None:
+    """Refuse to start anew beside a published copy: the next publishing would replace the last ledger and log."""
+    published = published_path(path)
+    if published.exists():
+        message = (
+            f"The store {path} is gone, and its published copy {published.name} is there with the ledger and the log. "
+            f"To go on from it: cp {shlex.quote(str(published))} {shlex.quote(str(path))}. To start anew: move the "
+            "copy away yourself, and run again."
+        )
+        raise StoreError(message)
 
 
 def _ensure_no_orphaned_wal(path: Path) -> None:

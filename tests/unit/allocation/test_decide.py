@@ -71,7 +71,7 @@ def test_decide_moves_a_share_to_cash_when_its_ticker_has_no_price():
 
     assert decision.weights["PAEEM.PA"] == 0
     assert decision.weights["CASH"] == 0.18  # 14 + 4
-    assert "PAEEM.PA has no usable price: its 4.0 % goes to CASH." in decision.reasons
+    assert "PAEEM.PA is not tradable here: its 4.0 % goes to CASH." in decision.reasons
 
 
 def test_decide_says_nothing_of_an_untradable_ticker_when_it_is_not_targeted():
@@ -150,7 +150,7 @@ def test_decide_overrides_dwell_when_a_ticker_in_force_lost_its_price():
     decision = decide(following(NEUTRAL_WEIGHTS, 0, tradable=frozenset(TICKERS) - {"PUST.PA"}))
 
     assert decision.weights["PUST.PA"] == 0
-    assert any("cannot stay: PUST.PA has no usable price" in reason for reason in decision.reasons)
+    assert any("cannot stay: PUST.PA is not tradable here" in reason for reason in decision.reasons)
 
 
 def test_decide_overrides_dwell_when_a_ticker_in_force_left_the_universe():

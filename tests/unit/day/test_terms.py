@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -29,10 +30,21 @@ def test_sample_cannot_trade_the_line_it_has_no_series_for_and_live_can_trade_al
     sample = terms_of(read_settings({"PORTFOLIO_SOURCE": "sample"}), universe)
     live = terms_of(read_settings({"PORTFOLIO_SOURCE": "live"}), universe)
     assert set(universe.tickers) - sample.tradable == {"PAEEM.PA"}
-    assert sample.reconstructed == sample.tradable
+    assert sample.reconstructed == sample.priced == sample.tradable
     assert "PAEEM.PA" not in sample.watched.tickers
     assert live.tradable == set(universe.tickers)
     assert live.reconstructed == frozenset()
+
+
+def test_line_that_a_pea_may_not_hold_is_priced_and_not_targeted():
+    universe = read_universe()
+    barred = tuple(
+        item.model_copy(update={"pea_eligible": False}) if item.ticker == "LQQ.PA" else item
+        for item in universe.instruments
+    )
+    terms = terms_of(read_settings(), replace(universe, instruments=barred))
+    assert "LQQ.PA" in terms.priced
+    assert "LQQ.PA" not in terms.tradable
 
 
 def test_terms_are_refused_when_a_table_names_a_ticker_of_no_universe():
