@@ -32,8 +32,8 @@ _HEADERS = 3 * 4096  # bytes before a file's first block
 _COMMIT_FAILED = "Failed to commit: Could not"  # write the file, sync it, lock it: a TransactionException to DuckDB
 _CONFLICTING_LOCK = "Could not set lock on file"
 _MEND_LIVE = (
-    "It was left as it is: check the disk, move the file and its .wal away, and put a backup in its place, or a copy "
-    "of the published file beside it, which has the ledger and the log as they were published last."
+    "It was left as it is: check the disk, move the file and its .wal away, and restore a backup in its place, or a "
+    "copy of the published file beside it, which has the ledger and the log as they were published last."
 )
 _MEND_COPY = "It is only a copy for readers: run `portfolio publish` to make it again from the live store."
 

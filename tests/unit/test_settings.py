@@ -74,6 +74,9 @@ def test_sources_are_ordered_command_line_environment_credentials_env_file_toml(
         ("PORTFOLIO_WEIGHTS_CALM", "{CASH: 1}", "PORTFOLIO_WEIGHTS_CALM must be JSON"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'; seen 'LOUD'"),
         ("HMM_MODEL_PATH", " ", "HMM_MODEL_PATH: must not be empty"),
+        ("PORTFOLIO_WINDOW_SESSIONS", "5", "must be 0 (all) or at least 252 sessions"),
+        ("PORTFOLIO_STARTS", "1", "must be 0 (the default number) or at least 2"),
+        ("DUCKDB_FILE", "x/portfolio.published.duckdb", "no published copy"),
     ],
 )
 def test_start_stops_with_key_rule_and_value_when_a_setting_is_odd(monkeypatch, key, value, told):
@@ -115,6 +118,41 @@ def test_settings_file_is_refused_when_a_line_would_be_skipped_silently(empty_fo
     with pytest.raises(SettingsError) as refusal:
         read_settings()
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", [".env", "portfolio.toml"])
+def test_settings_file_is_refused_when_it_is_a_folder_or_a_link_to_nothing(empty_folder, name):
+    (empty_folder / name).mkdir()
+    with pytest.raises(SettingsError, match="is not a file"):
+        read_settings()
+    (empty_folder / name).rmdir()
+    (empty_folder / name).symlink_to(empty_folder / "nowhere")
+    with pytest.raises(SettingsError, match="is not a file"):
+        read_settings()
+
+
+def test_switch_is_refused_where_a_number_stands(empty_folder):
+    (empty_folder / "portfolio.toml").write_text("MAX_SINGLE_POSITION = true\n")
+    with pytest.raises(SettingsError, match="MAX_SINGLE_POSITION: must not be true or false"):
+        read_settings()
+
+
+def test_credentials_are_refused_when_they_cannot_be_read_as_text(empty_folder, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(empty_folder / "absent"))
+    with pytest.raises(SettingsError, match=r"CREDENTIALS_DIRECTORY .* cannot be read"):
+        read_settings()
+    (empty_folder / "credentials").mkdir()
+    (empty_folder / "credentials" / "FRED_API_KEY").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(empty_folder / "credentials"))
+    with pytest.raises(SettingsError, match="not UTF-8 text"):
+        read_settings()
+
+
+def test_store_of_ones_own_has_models_and_page_of_its_own(empty_folder):
+    mine = read_settings({"DUCKDB_FILE": empty_folder / "second.duckdb"})
+    assert mine.store_path == empty_folder / "second.duckdb"
+    assert mine.state_dir == empty_folder / "second"
+    assert mine.state_dir != read_settings().state_dir
 
 
 def test_unknown_keys_are_named_and_known_ones_are_not(empty_folder, monkeypatch):

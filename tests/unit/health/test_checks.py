@@ -13,6 +13,7 @@ from portfolio.health.checks import (
     Status,
     check_disk,
     check_findings,
+    check_live,
     check_macro,
     check_model,
     check_orders,
@@ -23,6 +24,7 @@ from portfolio.health.checks import (
 from portfolio.health.checks import worst as worst_of
 from portfolio.health.expected import Calendars
 from portfolio.store.journal import Run
+from portfolio.store.migrate import create_store
 from portfolio.store.orders import OrdersRow
 from portfolio.store.signals import SignalRow
 from portfolio.universe import read_universe
@@ -159,6 +161,16 @@ def test_model_is_well_when_it_is_trusted_and_not_old(row, status):
 def test_disk_is_looked_at_where_the_store_is_or_will_be(tmp_path):
     check = check_disk(tmp_path / "not" / "there" / "yet.duckdb")
     assert "GB free" in check.seen
+
+
+def test_live_store_is_unhealthy_when_it_is_gone_or_no_duckdb_file(tmp_path):
+    path = tmp_path / "portfolio.duckdb"
+    assert check_live(path).status is Status.UNHEALTHY
+    path.write_bytes(b"not a database at all")
+    assert check_live(path).status is Status.UNHEALTHY
+    path.unlink()
+    create_store(path, "sample")
+    assert check_live(path).status is Status.HEALTHY
 
 
 def test_whole_is_as_well_as_its_worst_check_and_never_well_without_any():

@@ -7,11 +7,12 @@ import pytest
 
 import portfolio
 from portfolio.errors import StoreBusyError, StoreError
-from portfolio.store.connection import open_writer
+from portfolio.store.connection import open_writer, published_path
 from portfolio.store.engine import wal_path
 from portfolio.store.lock import writer_lock
 from portfolio.store.migrate import create_store, migrate
 from portfolio.store.prices import append_batch, newest_batch
+from portfolio.store.publish import publish
 from portfolio.store.schema import Migration, known_schema, packaged_migrations
 from tests.support.store_batches import long_batch
 
@@ -62,6 +63,20 @@ def test_creation_is_refused_when_a_log_without_its_store_is_there(tmp_path: Pat
         create_store(path, "sample")
     assert not path.exists()
     assert wal_path(path).exists()
+
+
+def test_creation_is_refused_when_the_published_copy_of_a_lost_store_is_there(path: Path) -> None:
+    filled(path)
+    with open_writer(path, "sample") as store:
+        publish(store)
+    path.unlink()
+    before = published_path(path).read_bytes()
+    with pytest.raises(
+        StoreError, match=r"To go on from it: cp .*portfolio\.published\.duckdb .*portfolio\.duckdb\. To"
+    ):
+        create_store(path, "sample")
+    assert not path.exists()
+    assert published_path(path).read_bytes() == before
 
 
 def test_creation_clears_what_a_killed_creator_left(tmp_path: Path) -> None:
