@@ -11,7 +11,8 @@ from portfolio.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from datetime import date
 
     from portfolio.day.run import Run
     from portfolio.ledger.entries import Entry
@@ -49,9 +50,12 @@ def _import(begun: Run, arguments: argparse.Namespace) -> int:
         counts = import_ledger(store, begun, arguments.file)
         ending.rows_in, ending.rows_out = counts.read, counts.new
     if arguments.json:
-        print(json.dumps({"read": counts.read, "new": counts.new}))
+        absent = [_entry_document(entry) for entry in counts.absent]
+        print(json.dumps({"read": counts.read, "new": counts.new, "absent": absent}))
     else:
         print(f"{counts.read} entries read, {counts.new} new. See them with `portfolio ledger show`.")
+        if counts.absent:
+            print(f"{counts.told_absent} docs/LEDGER.md says how to undo a wrong line.")
     return 0
 
 
@@ -82,44 +86,55 @@ def _show(begun: Run, entries: tuple[Entry, ...], arguments: argparse.Namespace)
     from portfolio.ledger.csv_format import entries_csv  # noqa: PLC0415
     from portfolio.ledger.positions import fold  # noqa: PLC0415
 
+    today = paris_day(begun.moment.decided_at)
+    entries = tuple(entry for entry in entries if entry.booked_on <= today)
     if arguments.csv:
         print(entries_csv(entries), end="")
         return 0
 
-    positions = fold(entries, begun.settings.initial_cash, paris_day(begun.moment.decided_at))
+    positions = fold(entries, begun.settings.initial_cash)
     if arguments.json:
-        print(json.dumps(_document(entries, positions), indent=2))
-        return 0
-    for entry in entries:
-        line = f"{entry.quantity or '':>6} {entry.ticker or '':<9}" + (f" at {entry.price}" if entry.price else "")
-        print(f"{entry.booked_on}  {entry.kind:<10} {line:<32} {entry.cash_flow_eur:>12} EUR  {entry.note}")
-    print(f"{'' if entries else 'The ledger is empty: the account starts from INITIAL_CASH.'}\nPositions")
-    for ticker, quantity in positions.quantities.items():
-        print(f"  {quantity:>6} {ticker:<9} cost {positions.cost_eur[ticker]} EUR")
-    print(f"  cash   {positions.cash_eur} EUR")
+        print(json.dumps(_document(entries, positions, today), indent=2))
+    else:
+        print("\n".join(_in_words(entries, positions, today)))
     return 0
 
 
-def _document(entries: tuple[Entry, ...], positions: Positions) -> dict[str, Any]:
+def _in_words(entries: tuple[Entry, ...], positions: Positions, today: date) -> Iterator[str]:
+    yield f"Ledger as of {today}"
+    for entry in entries:
+        line = f"{entry.quantity or '':>6} {entry.ticker or '':<9}" + (f" at {entry.price}" if entry.price else "")
+        yield f"{entry.booked_on}  {entry.kind:<10} {line:<32} {entry.cash_flow_eur:>12} EUR  {entry.note}"
+    if not entries:
+        yield f"Nothing is booked up to {today}: the account starts from INITIAL_CASH."
+    yield "\nPositions"
+    for ticker, quantity in positions.quantities.items():
+        yield f"  {quantity:>6} {ticker:<9} cost {positions.cost_eur[ticker]} EUR"
+    yield f"  cash   {positions.cash_eur} EUR"
+
+
+def _document(entries: tuple[Entry, ...], positions: Positions, today: date) -> dict[str, Any]:
     """Write entries and positions as plain JSON values; money is text, so that no cent is lost in a float."""
     return {
-        "entries": [
-            {
-                "date": entry.booked_on.isoformat(),
-                "kind": entry.kind,
-                "ticker": entry.ticker,
-                "quantity": entry.quantity,
-                "price_eur": None if entry.price is None else str(entry.price),
-                "fee_eur": str(entry.fee),
-                "cash_flow_eur": str(entry.cash_flow_eur),
-                "note": entry.note,
-            }
-            for entry in entries
-        ],
+        "as_of": today.isoformat(),
+        "entries": [_entry_document(entry) for entry in entries],
         "positions": {
             ticker: {"quantity": quantity, "cost_eur": str(positions.cost_eur[ticker])}
             for ticker, quantity in positions.quantities.items()
         },
         "cash_eur": str(positions.cash_eur),
         "invested_eur": str(positions.invested_eur),
+    }
+
+
+def _entry_document(entry: Entry) -> dict[str, Any]:
+    return {
+        "date": entry.booked_on.isoformat(),
+        "kind": entry.kind,
+        "ticker": entry.ticker,
+        "quantity": entry.quantity,
+        "price_eur": None if entry.price is None else str(entry.price),
+        "fee_eur": str(entry.fee),
+        "cash_flow_eur": str(entry.cash_flow_eur),
+        "note": entry.note,
     }

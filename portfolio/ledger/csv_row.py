@@ -18,6 +18,8 @@ OPTIONAL_COLUMN = "reference"
 
 EARLIEST = date(1992, 7, 16)  # the law that made the PEA: anything before is a typing error
 MAX_TEXT = 200
+MAX_QUANTITY = Decimal(999_999_999)
+MAX_EUR = Decimal(999_999_999_999)  # what the store's columns hold, whole; far more than any account
 SEEN_CHARACTERS = 60
 
 # Which cells a kind needs and which it may have; the others stay empty. Date, kind, note and reference: every kind.
@@ -138,8 +140,11 @@ def _day(cell: str, today: date) -> date:
     except ValueError as error:
         message = "is not a day of the calendar; write YYYY-MM-DD"
         raise ValueError(message) from error
-    if not EARLIEST <= day <= today:
-        message = f"must be from {EARLIEST} (no PEA before) to {today} (nothing is booked ahead)"
+    if day < EARLIEST:
+        message = f"must be from {EARLIEST} on (no PEA before)"
+        raise ValueError(message)
+    if day > today:
+        message = f"nothing is booked after {today}, where this source's clock stands"
         raise ValueError(message)
     return day
 
@@ -159,20 +164,29 @@ def _ticker(cell: str, tickers: frozenset[str]) -> str | None:
 
 
 def _quantity(cell: str) -> int | None:
-    if cell and not re.fullmatch(r"0*[1-9]\d{0,8}", cell, re.ASCII):
+    if not cell:
+        return None
+    if not re.fullmatch(r"0*[1-9]\d*", cell, re.ASCII):
         message = "must be a whole number of shares, 1 or more, digits only"
         raise ValueError(message)
-    return int(cell) if cell else None
+    return int(_at_most(cell, MAX_QUANTITY))
 
 
 def _decimal(cell: str, places: int, at_least: str) -> Decimal | None:
     if not cell:
         return None
-    if not re.fullmatch(rf"\d{{1,12}}(\.\d{{1,{places}}})?", cell, re.ASCII) or Decimal(cell) < Decimal(at_least):
+    if not re.fullmatch(rf"\d+(\.\d{{1,{places}}})?", cell, re.ASCII) or Decimal(cell) < Decimal(at_least):
         message = (
             f"must be {at_least} or more with at most {places} decimals: digits and a dot only, like 1234.56 "
             "(no comma, no sign, no space, no exponent)"
         )
+        raise ValueError(message)
+    return _at_most(cell, MAX_EUR)
+
+
+def _at_most(cell: str, most: Decimal) -> Decimal:
+    if Decimal(cell) > most:
+        message = f"must be at most {most}"
         raise ValueError(message)
     return Decimal(cell)
 

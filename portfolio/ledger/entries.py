@@ -74,7 +74,8 @@ def with_ids(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Give each entry without a reference its id: a hash of its content and of how often that came before.
 
     So the same file, or a longer one that contains its lines, gives the same ids again, while two identical
-    buys on one day stay two. The note is left out: rewording it doesn't make a new entry.
+    buys on one day stay two. Content is what happened, not how it was written: the note is left out, and a trade
+    with the broker's total is the one without when the same cash moved.
     """
     seen: Counter[str] = Counter()
     named = []
@@ -95,7 +96,7 @@ def new_entries(known: Iterable[Entry], imported: Sequence[Entry]) -> tuple[Entr
     Raises LedgerError when a reference is known with another content: the ledger is append-only, so a changed
     line is never taken silently for the old one.
     """
-    by_id = {entry.entry_id: entry for entry in known}
+    by_id = {entry.entry_id: entry for entry in with_ids(known)}
     for entry in imported:
         old = by_id.get(entry.entry_id)
         if old is not None and _content(old) != _content(entry):
@@ -107,13 +108,37 @@ def new_entries(known: Iterable[Entry], imported: Sequence[Entry]) -> tuple[Entr
     return tuple(entry for entry in imported if entry.entry_id not in by_id)
 
 
+def absent_entries(known: Iterable[Entry], imported: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Return the known entries that the imported ones lack, up to the newest day of these: they count all the same."""
+    if not imported:
+        return ()
+    newest = max(entry.booked_on for entry in imported)
+    ids = {entry.entry_id for entry in imported}
+    return tuple(entry for entry in with_ids(known) if entry.booked_on <= newest and entry.entry_id not in ids)
+
+
+def described(entry: Entry) -> str:
+    """Say an entry in a few words: 2018-01-03 buy 100 WPEA.PA at 5.12."""
+    words = [entry.booked_on.isoformat(), entry.kind]
+    if entry.quantity is not None:
+        words.append(str(entry.quantity))
+    if entry.ticker is not None:
+        words.append(entry.ticker)
+    if entry.price is not None:
+        words.append(f"at {plain(entry.price)}")
+    elif entry.amount is not None:
+        words.append(f"{entry.amount:.2f} EUR")
+    return " ".join(words)
+
+
 def plain(value: Decimal) -> str:
     """Write a Decimal without exponent and needless zeros: 100.50 -> 100.5, 1E+2 -> 100."""
     return f"{value.normalize():f}"
 
 
 def _content(entry: Entry) -> str:
-    numbers = (entry.price, entry.fee, entry.amount)
+    moved = None if entry.kind == "split" else abs(entry.cash_flow_eur)
+    numbers = (entry.price, entry.fee, moved)
     shown = ("" if number is None else plain(number) for number in numbers)
     quantity = "" if entry.quantity is None else str(entry.quantity)
     return "|".join((entry.booked_on.isoformat(), entry.kind, entry.ticker or "", quantity, *shown))

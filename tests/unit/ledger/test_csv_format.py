@@ -143,6 +143,27 @@ def test_parse_entries_names_line_column_and_value_when_a_cell_breaks_a_rule(lin
 
 
 @pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("2018-01-03,deposit,,,,,1000000000000,", "must be at most 999999999999; seen '1000000000000'"),
+        ("2018-01-03,deposit,,,,,999999999999.01,", "must be at most 999999999999; seen '999999999999.01'"),
+        ("2018-01-03,buy,WPEA.PA,1,1000000000000,,,", "must be at most 999999999999; seen '1000000000000'"),
+        ("2018-01-03,buy,WPEA.PA,1000000000,5,,,", "must be at most 999999999; seen '1000000000'"),
+        ("2019-01-03,deposit,,,,,10,", "nothing is booked after 2019-01-02, where this source's clock stands; seen"),
+        ("1992-07-15,deposit,,,,,10,", "must be from 1992-07-16 on (no PEA before); seen"),
+    ],
+)
+def test_parse_entries_quotes_the_bound_when_a_cell_is_beyond_it(line, rule):
+    assert rule in refusal(line)
+
+
+def test_parse_entries_takes_the_largest_numbers_the_store_holds():
+    deposit, buy = parsed("2018-01-03,deposit,,,,,999999999999,", "2018-01-03,buy,WPEA.PA,000999999999,1,,,")
+
+    assert (deposit.amount, buy.quantity) == (Decimal(999_999_999_999), 999_999_999)
+
+
+@pytest.mark.parametrize(
     ("header", "said"),
     [
         ("", "is empty: the first line must read date,kind,"),

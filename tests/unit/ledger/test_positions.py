@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +29,20 @@ def test_fold_looks_at_the_ledger_only_when_it_has_an_entry():
     positions = fold(ledger("2018-01-02,deposit,,,,,50.00,"), Decimal(10_000))
 
     assert positions.cash_eur == Decimal("50.00")
+
+
+def test_fold_is_right_when_a_wrong_buy_is_undone_as_the_documentation_shows():
+    document = (Path(__file__).parents[3] / "docs" / "LEDGER.md").read_text()
+    shown = [line.strip() for line in document.splitlines() if line.startswith("    2018-01-03,")]
+    entries = parse_entries(
+        "\n".join((HEADER, "2018-01-02,deposit,,,,,2000.00,", *shown)), "docs/LEDGER.md", ("WPEA.PA",), TODAY
+    )
+
+    positions = fold(entries, Decimal(0))
+
+    assert len(shown) == 3
+    assert positions.quantities == {"WPEA.PA": 20}
+    assert positions.cash_eur == Decimal("1896.60")  # 2000 - 20 x 5.12 - 1, as if the 200 had never been
 
 
 def test_fold_sums_cash_quantities_and_average_cost():
