@@ -45,9 +45,11 @@ class Orders:
                 "orders": [],
                 "cash_after_eur": None,
                 "weights_after": None,
+                "findings": [],
                 "why": self.refusal,
             }
-        return self.plan.as_dict() | {"why": self.held_back or self.plan.suppressed}
+        findings = [finding.as_dict() for finding in self.plan.findings]
+        return self.plan.as_dict() | {"findings": findings, "why": self.held_back or self.plan.suppressed}
 
 
 def plan_session(run: Run, answer: Mapping[str, Any], account: Account, held_back: str = "") -> Orders:

@@ -8,6 +8,7 @@ from portfolio.allocation.limits import breaches
 from portfolio.allocation.weights import WHOLE_BP, from_bp, ordered, percent, points, quantised
 from portfolio.errors import RuleRefusedError
 from portfolio.findings import Finding, Severity
+from portfolio.orders.heaviness import heavy_fees
 from portfolio.orders.records import Order, Plan, PlanInput
 from portfolio.orders.sizing import distance
 from portfolio.orders.trades import Account, settled_quantities, traded, trades_to
@@ -54,7 +55,9 @@ def plan_orders(wanted: PlanInput) -> Plan:
     if idle:
         return _plan(wanted, account, (), target_bp, idle)
     _ensure_fits(after, rules)
-    return _plan(wanted, after, _orders(wanted, account, after, target_bp, broken), target_bp, None)
+    orders = _orders(wanted, account, after, target_bp, broken)
+    heavy = heavy_fees(orders, account.value_eur, wanted.session)
+    return _plan(wanted, after, orders, target_bp, None, heavy)
 
 
 def _account(wanted: PlanInput, target_bp: Mapping[str, int]) -> Account:
@@ -113,7 +116,12 @@ def _orders(
 
 
 def _plan(
-    wanted: PlanInput, after: Account, orders: tuple[Order, ...], target_bp: Mapping[str, int], suppressed: str | None
+    wanted: PlanInput,
+    after: Account,
+    orders: tuple[Order, ...],
+    target_bp: Mapping[str, int],
+    suppressed: str | None,
+    heavy: tuple[Finding, ...] = (),
 ) -> Plan:
     rules = wanted.limits.rules(wanted.universe.leveraged)
     weights = ordered(after.weights, wanted.universe.tickers)
@@ -123,7 +131,7 @@ def _plan(
         cash_after_eur=after.cash_eur,
         weights_after=from_bp(quantised(weights, lambda rounded: not breaches(rounded, rules))),
         suppressed=suppressed,
-        findings=_too_dear(wanted, after, target_bp),
+        findings=(*heavy, *_too_dear(wanted, after, target_bp)),
         value_after_eur=after.value_eur,
     )
 

@@ -36,7 +36,10 @@ class PlanInput:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A proposal: `price_eur` is the last close, `amount_eur` quantity x price to the cent, `fee_eur` an estimate."""
+    """A proposal at the last close: `amount_eur` is quantity x price to the cent, a buy's rounded up, a sell's down.
+
+    `fee_eur` is an estimate.
+    """
 
     ticker: str
     isin: str
@@ -55,6 +58,7 @@ class Order:
             "side": self.side,
             "quantity": self.quantity,
             "price_eur": float(self.price_eur),
+            "amount_eur": float(self.amount_eur),
             "fee_eur": float(self.fee_eur),
             "reason": self.reason,
         }

@@ -6,6 +6,7 @@ import pytest
 
 from portfolio.allocation.limits import Limits, breaches
 from portfolio.errors import RuleRefusedError, UniverseError
+from portfolio.findings import Severity
 from portfolio.ledger.positions import Positions
 from portfolio.orders.fees import FeeSchedule
 from portfolio.orders.plan import plan_orders
@@ -76,6 +77,40 @@ def test_plan_sells_first_and_sells_an_untargeted_line_whole():
     assert plan.cash_after_eur == Decimal("400.00")
 
 
+def test_plan_rounds_the_amount_of_a_buy_up_as_it_takes_it_from_cash():
+    # 205 x 4.903 = 1005.115, the ledger example's odd half cent: no rounding to even, and not down.
+    weights = {"WPEA.PA": 0.40, "CASH": 0.60}
+    plan = plan_orders(
+        replace(START, weights=weights, positions=Positions(Decimal("2513.00")), prices={"WPEA.PA": 4.903})
+    )
+
+    assert sides(plan) == [("BUY", "WPEA.PA", 205)]
+    assert plan.orders[0].as_dict()["amount_eur"] == 1005.12
+    assert plan.cash_after_eur == Decimal("1507.88")
+
+
+def test_plan_warns_of_fees_that_weigh_more_than_they_bring():
+    # 5 EUR each are 1.3 % of one order and 2.8 % of the other, and together 1 % of 1000 EUR, which is not more than 1 %.
+    weights = {"WPEA.PA": 0.39, "PE500.PA": 0.19, "CASH": 0.42}
+    plan = plan_orders(replace(START, weights=weights, fees=FeeSchedule(minimum_eur=Decimal(5))))
+
+    assert [(order.ticker, order.amount_eur) for order in plan.orders] == [
+        ("WPEA.PA", Decimal("390.00")),
+        ("PE500.PA", Decimal("180.00")),
+    ]
+    (finding,) = plan.findings
+    assert (finding.severity, finding.rule, finding.subject, finding.session, finding.value) == (
+        Severity.WARNING,
+        "fee-heavy",
+        "PE500.PA",
+        SESSION,
+        "5.00",
+    )
+    assert finding.message.startswith(
+        "The fee of BUY 9 PE500.PA, 5.00 EUR, is 2.8 % of its 180.00 EUR (more than 2.0 %"
+    )
+
+
 def test_plan_as_dict_has_the_promised_keys_and_plain_values():
     document = plan_orders(replace(START, fees=FeeSchedule())).as_dict()
 
@@ -88,6 +123,7 @@ def test_plan_as_dict_has_the_promised_keys_and_plain_values():
         "side": "BUY",
         "quantity": 10,
         "price_eur": 20.0,
+        "amount_eur": 200.0,
         "fee_eur": 1.0,
         "reason": "target 20.0 %, held 0.0 %",
     }
