@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from portfolio.findings import Finding, Severity
 from portfolio.sources.batch import QUARANTINE_DTYPES, SPLIT, empty_frame
@@ -18,8 +19,6 @@ from portfolio.sources.quarantine import TOLD_ONCE, Rule, quarantine_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pandas as pd
 
 # A correction in ordinary use is some closes; five are needed so that a short overlap isn't taken for a history.
 FEWEST_CHANGED = 5
@@ -62,7 +61,8 @@ def part_restated(
     nothing is believed are never restated. Look-ahead rule: a restatement is known from its fetch on, so the whole
     batch may be looked at. Returns the other rows, quarantine records, findings.
     """
-    change = np.log(prices["close"] / stored_rows(prices, known_prices)["close"])
+    ratio = prices["close"] / stored_rows(prices, known_prices)["close"]
+    change = pd.Series(np.log(ratio.to_numpy()), index=prices.index)
     changed = prices["symbol"][change.abs() > SAME].unique()
     rules: dict[int, Rule] = {}
     findings: list[Finding] = []

@@ -10,7 +10,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portfolio.sources.batch import SPLIT
+from portfolio.sessions import price_known_at
+from portfolio.sources.batch import PRICE_DTYPES, SPLIT
 from portfolio.sources.checks import check_batch
 from tests.unit.sources.tables import (
     NO_ACTIONS,
@@ -24,7 +25,7 @@ from tests.unit.sources.tables import (
 
 FIRST = date(2024, 3, 1)
 SESSIONS = 30
-FAULTS = ("spike", "level", "hundred", "halved", "nan", "twice", "currency", "absent")
+FAULTS = ("spike", "level", "hundred", "halved", "nan", "twice", "currency", "absent", "late")
 
 faults = st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, SESSIONS - 1)), max_size=4)
 seeds = st.integers(0, 10_000)
@@ -48,6 +49,9 @@ def with_row_fault(rows: pd.DataFrame, at: pd.Series, fault: str) -> pd.DataFram
     if fault == "twice":
         again = rows[at].assign(close=rows["close"][at] * 1.01, high=np.nan)
         return pd.concat([rows, again], ignore_index=True)
+    if fault == "late":  # every day from there on is labelled a day late: Friday's row says Saturday
+        days = rows["observed_on"] + pd.to_timedelta(at.cummax().astype(int), unit="D")
+        return rows.assign(observed_on=days, available_at=price_known_at(days)).astype(PRICE_DTYPES)
     if fault == "currency":
         return rows.assign(currency=rows["currency"].where(~at, "GBP"))
     return rows[~at] if fault == "absent" else rows
@@ -88,6 +92,16 @@ def test_one_go_and_day_by_day_agree_on_every_kind_of_fault():
     assert out == [7, 10, 11, 12, 15, 17, 20, *range(24, 30)]
     late = believed[believed["observed_on"] == days[3]]["available_at"].iloc[0]
     assert late == rows[rows["observed_on"] == days[4]]["available_at"].iloc[0]
+
+
+def test_one_go_and_day_by_day_agree_when_the_days_are_labelled_late():
+    rows = faulty_rows(5, [("late", 10)])
+    believed = believed_in_one_go(rows)
+    pd.testing.assert_frame_equal(believed, believed_day_by_day(rows))
+    # the tenth session, Friday 15 March, is a Saturday now: the weeks after it have no Monday and are distrusted, until
+    # Good Friday lets a week pass that has no Saturday either
+    days = believed["observed_on"]
+    assert days[days < pd.Timestamp("2024-03-29")].max() == pd.Timestamp("2024-03-14")
 
 
 def test_one_go_and_day_by_day_agree_when_a_split_is_recorded():
