@@ -72,7 +72,7 @@ def test_creation_is_refused_when_the_published_copy_of_a_lost_store_is_there(pa
     path.unlink()
     before = published_path(path).read_bytes()
     with pytest.raises(
-        StoreError, match=r"To go on from it: cp .*portfolio\.published\.duckdb .*portfolio\.duckdb\. To"
+        StoreError, match=r"from it: cp .*portfolio\.published\.duckdb .*portfolio\.duckdb\. To"
     ):
         create_store(path, "sample")
     assert not path.exists()
