@@ -90,7 +90,7 @@ def test_plan_rounds_the_amount_of_a_buy_up_as_it_takes_it_from_cash():
 
 
 def test_plan_warns_of_fees_that_weigh_more_than_they_bring():
-    # 5 EUR each are 1.3 % of one order and 2.8 % of the other, and together 1 % of 1000 EUR, which is not more than 1 %.
+    # 5 EUR each: 1.3 % of one order and 2.8 % of the other; together 1 % of 1000 EUR, which is not more than 1 %.
     weights = {"WPEA.PA": 0.39, "PE500.PA": 0.19, "CASH": 0.42}
     plan = plan_orders(replace(START, weights=weights, fees=FeeSchedule(minimum_eur=Decimal(5))))
 
@@ -107,7 +107,7 @@ def test_plan_warns_of_fees_that_weigh_more_than_they_bring():
         "5.00",
     )
     assert finding.message.startswith(
-        "The fee of BUY 9 PE500.PA, 5.00 EUR, is 2.8 % of its 180.00 EUR (more than 2.0 %"
+        "The fee of BUY 9 PE500.PA, 5.00 EUR, is 2.78 % of its 180.00 EUR (more than 2.0 %"
     )
 
 
