@@ -33,11 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         counts = {"rows_in": receipt.rows_in, "rows_new": receipt.rows_new, "quarantined": receipt.rows_quarantined}
         print(json.dumps(counts | {"findings": [finding.as_dict() for finding in findings]}, indent=2))
-        return 0
+        return int(ending.exit_code)
     print(
         f"{receipt.rows_in} believed rows fetched, {receipt.rows_new} new or corrected, "
         f"{receipt.rows_quarantined} quarantined."
     )
     for finding in findings:
         print(f"  {finding.severity:<8} {finding.message}")
-    return 0
+    return int(ending.exit_code)

@@ -44,14 +44,28 @@ def signal_in_words(answer: Mapping[str, Any], source: str) -> str:
 
 
 def orders_in_words(orders: Mapping[str, Any]) -> str:
-    """Tell the orders, or why there are none."""
+    """Tell the account and its orders, or why there are none."""
+    account = _account_in_words(orders["account"])
     if not orders["orders"]:
-        return f"No orders: {orders['why']}"
-    lines = ["Orders (whole shares, at the last close)"]
+        return f"{account}\nNo orders: {orders['why']}"
+    lines = [account, "Orders (whole shares, at the last close)"]
     lines += [
         f"  {item['side']:<4} {item['quantity']:>6} {item['ticker']:<9} at {item['price_eur']:>10.4f} EUR, "
         f"fee {item['fee_eur']:>7.2f} EUR  ({item['reason']})"
         for item in orders["orders"]
     ]
-    lines.append(f"  cash after {orders['cash_after_eur']:,.2f} EUR".replace(",", " "))
+    lines.append(f"  cash after {_money(orders['cash_after_eur'])} EUR")
+    lines += [f"  {item['severity']}: {item['message']}" for item in orders["findings"]]
     return "\n".join(lines)
+
+
+def _account_in_words(account: Mapping[str, Any]) -> str:
+    value = f"Account {_money(account['value_eur'])} EUR, of which cash {_money(account['cash_eur'])} EUR"
+    if not account["ledger_entries"]:
+        return f"{value}: the ledger is empty, INITIAL_CASH is taken. Book what you trade: portfolio ledger --help"
+    entries, newest = account["ledger_entries"], account["newest_entry"]
+    return f"{value}: {entries} ledger entries, the newest of {newest}. What was traded since is not in it."
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}".replace(",", " ")

@@ -30,26 +30,35 @@ if TYPE_CHECKING:
 class Orders:
     """A session's plan, or why a limit refused it (then `plan` is None and nothing may be traded).
 
-    `held_back` says why a decided target is not traded after all: something was learnt since.
+    `held_back` says why a decided target is not traded after all: something was learnt since. `account` is what it
+    starts from.
     """
 
     plan: Plan | None
+    account: Account
     refusal: str = ""
     held_back: str = ""
 
     def document(self, session: str) -> dict[str, Any]:
         """Write the plan as plain JSON values."""
+        account = account_document(self.account)
         if self.plan is None:
-            return {
-                "session": session,
-                "orders": [],
-                "cash_after_eur": None,
-                "weights_after": None,
-                "findings": [],
-                "why": self.refusal,
-            }
+            plan = {"session": session, "orders": [], "cash_after_eur": None, "weights_after": None}
+            return plan | {"account": account, "findings": [], "why": self.refusal}
         findings = [finding.as_dict() for finding in self.plan.findings]
-        return self.plan.as_dict() | {"findings": findings, "why": self.held_back or self.plan.suppressed}
+        why = self.held_back or self.plan.suppressed
+        return self.plan.as_dict() | {"account": account, "findings": findings, "why": why}
+
+
+def account_document(account: Account) -> dict[str, Any]:
+    """Write what an account is worth, and how many ledger entries say so, as plain JSON values."""
+    newest = account.positions.last_on
+    return {
+        "value_eur": float(account.valuation.total_eur),
+        "cash_eur": float(account.positions.cash_eur),
+        "ledger_entries": account.entries,
+        "newest_entry": newest.isoformat() if newest else None,
+    }
 
 
 def plan_session(run: Run, answer: Mapping[str, Any], account: Account, held_back: str = "") -> Orders:
@@ -67,9 +76,9 @@ def plan_session(run: Run, answer: Mapping[str, Any], account: Account, held_bac
         band=run.settings.band,
     )
     try:
-        return Orders(plan_orders(wanted), held_back=held_back)
+        return Orders(plan_orders(wanted), account, held_back=held_back)
     except RuleRefusedError as error:
-        return Orders(None, str(error))
+        return Orders(None, account, str(error))
 
 
 def why_held_back(run: Run, row: SignalRow, answer: Mapping[str, Any], known: KnownData, account: Account) -> str:

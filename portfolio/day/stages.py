@@ -19,6 +19,7 @@ from portfolio.errors import ExitCode, PortfolioError, SourceError, StoreError
 from portfolio.findings import Finding, Severity
 from portfolio.report.page import render_page, write_page
 from portfolio.sessions import now_utc
+from portfolio.sources.checks import nothing_arrived
 from portfolio.store.connection import open_writer
 from portfolio.store.journal import RunEnd, RunStart, append_findings, end_run, start_run
 from portfolio.store.migrate import create_store
@@ -106,11 +107,14 @@ def run_day(run: Run, wait_s: float = 0.0, since: date | None = None) -> Day:
 
 
 def update_stage(store: Store, run: Run, batch: Batch, ending: Ending) -> Update:
-    """Check and append a batch."""
+    """Check and append a batch; one that brings nothing has failed, until a later stage decides the day."""
     update = store_batch(store, run, batch)
     receipt = update.receipt
     ending.rows_in, ending.rows_out = receipt.rows_in, receipt.rows_new
     ending.detail["update"] = {"batch_id": receipt.batch_id, "quarantined": receipt.rows_quarantined}
+    if nothing_arrived(update.checked.findings):
+        ending.exit_code = ExitCode.FAILED
+        log.error("nothing arrived that is believed")
     log.info(
         "prices and macro values stored",
         extra={"rows_in": receipt.rows_in, "rows_new": receipt.rows_new, "quarantined": receipt.rows_quarantined},
@@ -122,8 +126,8 @@ def signal_stage(store: Store, run: Run, ending: Ending, noticed: tuple[Finding,
     """Decide and log the session; `noticed` are findings of earlier stages that the answer should show."""
     signal = decide_and_log(store, run, noticed)
     answer = signal.answer
+    ending.exit_code = ExitCode.HOLD if answer["decision"] == "HOLD" else ExitCode.DONE
     if answer["decision"] == "HOLD":
-        ending.exit_code = ExitCode.HOLD
         log.warning("the day is blocked: HOLD", extra={"reasons": answer["reasons"]})
     ending.detail["signal"] = {"decision": answer["decision"], "model_id": answer["model_id"]}
     log.info("decided", extra={"session": answer["session"], "decision": answer["decision"]})
