@@ -209,6 +209,7 @@ def test_ledger_document_is_one_and_starts_from_the_initial_cash(runs):
     ended = portfolio(runs.folder, "ledger", "show", "--json", settings={"INITIAL_CASH": "1234.50"})
     assert ended.returncode == 0
     assert document(ended) == {
+        "as_of": "2019-01-02",
         "entries": [],
         "positions": {},
         "cash_eur": "1234.50",

@@ -24,7 +24,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sessions": ("errors",),
     "logs": ("errors",),
     "settings_files": ("errors",),
-    "settings": ("errors", "settings_files", "allocation.policy"),  # the policy's tables are defaults of settings
+    "settings_refusals": ("settings_files",),
+    # the policy's tables are defaults of settings, and its rules theirs
+    "settings": ("errors", "settings_files", "settings_refusals", "allocation.policy"),
     "settings_docs": ("settings",),
     # pure: values in, values out
     "features": RECORDS,
@@ -60,7 +62,11 @@ FILE_USERS_IN_PURE = {
     "regime/artifact.py": "models are files",
     "ledger/csv_format.py": "the ledger's file is its format",
 }
-ENVIRONMENT_READERS = {"settings.py": "the one reader", "settings_files.py": "its part that reads files"}
+ENVIRONMENT_READERS = {
+    "settings.py": "the one reader",
+    "settings_files.py": "its part that reads files",
+    "settings_refusals.py": "its part that says which value was seen",
+}
 
 
 def sources(folder: Path) -> Iterator[tuple[str, ast.Module]]:
