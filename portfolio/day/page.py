@@ -11,26 +11,24 @@ import pandas as pd
 
 from portfolio import __version__
 from portfolio.day.account import Account, read_account
+from portfolio.day.page_account import account_part, orders_part
 from portfolio.day.signal import Replay, replay
 from portfolio.features.build import SESSIONS_PER_YEAR
 from portfolio.findings import Finding, Severity
 from portfolio.regime.gates import occupancy
 from portfolio.report.data import (
-    AccountPart,
     DecisionPart,
     FreshnessRow,
     GateRow,
     LimitRow,
     LoggedDecision,
     ModelPart,
-    OrderRow,
-    OrdersPart,
-    PositionRow,
     RegimePart,
     ReportData,
     RunPart,
     StateRow,
 )
+from portfolio.sources.batch import STAND_IN
 from portfolio.sources.sample import SAMPLE_LABELS
 from portfolio.store.models import read_model as read_model_record
 from portfolio.store.orders import read_orders
@@ -60,8 +58,8 @@ def page_data(store: Store, run: Run) -> ReportData:
         decision=_decision(again),
         run=RunPart(run.run_id, __version__, run.settings.source, run.settings.source),
         instruments=again.terms.universe.instruments,
-        orders=_orders(again, account, plan),
-        account=_account(again, account),
+        orders=orders_part(again, account, plan),
+        account=account_part(again, account),
         limits=_limits(again, account, plan),
         regime=_regime(again),
         log=_log(store),
@@ -90,58 +88,6 @@ def _decision(again: Replay) -> DecisionPart:
 def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     pairs = {line: (before.get(line, 0.0), after.get(line, 0.0)) for line in {**after, **before}}
     return {line: (old, new) for line, (old, new) in pairs.items() if old != new}
-
-
-def _orders(again: Replay, account: Account, plan: dict[str, Any] | None) -> OrdersPart:
-    cash = float(account.positions.cash_eur)
-    if plan is None:
-        return OrdersPart(cash_before_eur=cash, why_none="No orders were planned for this session yet.")
-    names = {item.ticker: item.name for item in again.terms.universe.instruments}
-    return OrdersPart(
-        orders=tuple(
-            OrderRow(
-                ticker=order["ticker"],
-                name=names[order["ticker"]],
-                isin=order["isin"],
-                side="sell" if order["side"] == "SELL" else "buy",
-                quantity=order["quantity"],
-                price_eur=order["price_eur"],
-                fee_eur=order["fee_eur"],
-                reason=order["reason"],
-            )
-            for order in plan["orders"]
-        ),
-        cash_before_eur=cash,
-        cash_after_eur=plan["cash_after_eur"],
-        weights_after=plan["weights_after"],
-        why_none=plan["why"] or "",
-        refused=plan["weights_after"] is None,
-    )
-
-
-def _account(again: Replay, account: Account) -> AccountPart:
-    names = {item.ticker: item.name for item in again.terms.universe.instruments}
-    positions, valuation = account.positions, account.valuation
-    rows = tuple(
-        PositionRow(
-            ticker=ticker,
-            name=names.get(ticker, ticker),
-            quantity=quantity,
-            price_eur=account.prices[ticker],
-            value_eur=float(valuation.lines_eur[ticker]),
-            weight=valuation.weights[ticker],
-            cost_eur=float(positions.cost_eur[ticker]),
-            gain_eur=float(valuation.lines_eur[ticker] - positions.cost_eur[ticker]),
-        )
-        for ticker, quantity in positions.quantities.items()
-    )
-    return AccountPart(
-        rows=rows,
-        cash_eur=float(positions.cash_eur),
-        total_eur=float(valuation.total_eur),
-        weights=valuation.weights,
-        ledger_empty=account.entries == 0,
-    )
 
 
 def _limits(again: Replay, account: Account, plan: dict[str, Any] | None) -> tuple[LimitRow, ...]:
@@ -185,9 +131,16 @@ def _regime(again: Replay) -> RegimePart | None:
         probabilities=dict(again.logged["regime"]["probabilities"]),
         history=history,
         driver=100 * returns.cumsum().map(math.exp),
-        driver_name=f"Mean of {' and '.join(driver.name for driver in again.terms.universe.drivers)}",
+        driver_name=f"Mean of {' and '.join(_driver_names(again))}",
         vol_annual=vol.map(math.exp) if isinstance(vol, pd.Series) else None,
     )
+
+
+def _driver_names(again: Replay) -> tuple[str, ...]:
+    """Name the drivers, and mark one whose values are another index's."""
+    basis = {row["symbol"]: row["basis"] for row in again.logged["data"]["freshness"]}
+    drivers = again.terms.universe.drivers
+    return tuple(f"{d.name} (stand-in)" if basis.get(d.symbol) == STAND_IN else d.name for d in drivers)
 
 
 def _log(store: Store) -> tuple[LoggedDecision, ...]:

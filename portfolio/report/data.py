@@ -62,7 +62,10 @@ class LimitRow:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """One proposed order, whole shares, at an estimated price."""
+    """One proposed order, whole shares, at an estimated price.
+
+    `amount_eur` is the plan's, before the fee: reckoned again, it could round to another cent.
+    """
 
     ticker: str
     name: str
@@ -70,13 +73,9 @@ class OrderRow:
     side: Literal["sell", "buy"]
     quantity: int
     price_eur: float
+    amount_eur: float
     fee_eur: float
     reason: str
-
-    @property
-    def amount_eur(self) -> float:
-        """Return quantity times price, before the fee."""
-        return self.quantity * self.price_eur
 
     @property
     def cash_effect_eur(self) -> float:
@@ -86,7 +85,10 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class OrdersPart:
-    """The plan; when it has no orders `why_none` says why, `refused` marks a plan that broke a limit."""
+    """The plan; when it has no orders `why_none` says why, `refused` marks a plan that broke a limit.
+
+    `findings` are about the plan, heavy fees say.
+    """
 
     orders: tuple[OrderRow, ...] = ()
     cash_before_eur: float | None = None
@@ -94,11 +96,15 @@ class OrdersPart:
     weights_after: dict[str, float] | None = None
     why_none: str = ""
     refused: bool = False
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """One line held; cost and gain are None when the ledger does not tell them."""
+    """One line held; cost and gain are None when the ledger does not tell them.
+
+    `at_cost` marks a line without any known close: price and value are then what it cost.
+    """
 
     ticker: str
     name: str
@@ -108,6 +114,7 @@ class PositionRow:
     weight: float
     cost_eur: float | None = None
     gain_eur: float | None = None
+    at_cost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

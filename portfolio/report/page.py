@@ -139,6 +139,7 @@ def _environment() -> Environment:
         "points",
         "price",
         "probability",
+        "unbroken",
         "weight",
     )
     environment.filters |= {name: getattr(wording, name) for name in names}

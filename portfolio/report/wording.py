@@ -20,6 +20,7 @@ NO_BREAK = "\u00a0"
 MINUS = "\u2212"
 UNKNOWN = "n/a"
 ALMOST = 0.0005  # nearer to 0 or 1 a probability with one decimal would read 0.0 % or 100.0 %
+_NUMBER_GAP = re.compile(r"(?<=[<>]) (?=\d)|(?<=\d) (?=(?:%|EUR\b|points?\b))")
 # strftime and calendar follow the locale; the page is English everywhere.
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -72,6 +73,11 @@ def weight(fraction: float | None) -> str:
 def points(fraction: float | None, *, signed: bool = False) -> str:
     """Write a difference of weights in percentage points: 1.25 pt."""
     return _with_unit(grouped(_hundredfold(fraction), 2, signed=signed), "pt")
+
+
+def unbroken(text: str) -> str:
+    """Hold the numbers of a sentence and their units together, so that no line ends between them."""
+    return _NUMBER_GAP.sub(NO_BREAK, text)
 
 
 def _hundredfold(fraction: float | None) -> float | None:

@@ -84,7 +84,8 @@ def test_whole_shares_come_within_a_share_of_the_best_there_is(case):
     dearest = float(max(prices.values()) / value)
     assert breaches(weights, RULES) == {}
     assert weights["CASH"] >= 0
-    assert distance(weights, from_bp(target)) <= best_by_trying_all(target, value, prices) + dearest
+    # A share too few is missing in its line and too much in cash: it counts twice.
+    assert distance(weights, from_bp(target)) <= best_by_trying_all(target, value, prices) + 2 * dearest
     for name in ("A", "B", "C"):
         assert abs(quantities[name] * prices[name] - value * target[name] / 10_000) < prices[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -85,9 +86,13 @@ def orders_part(account: AccountPart) -> OrdersPart:
     orders = []
     for ticker, side, quantity in SIDES:
         instrument = UNIVERSE.instrument(ticker)
-        fee = round(quantity * PRICES[ticker] * 0.005, 2)
+        amount = math.ceil(quantity * PRICES[ticker] * 100 - 1e-6) / 100  # as the plan rounds a buy
+        if side == "sell":
+            amount = math.floor(quantity * PRICES[ticker] * 100 + 1e-6) / 100
+        fee = round(amount * 0.005, 2)
         reason = "the stressed table holds none of it" if side == "sell" else "3.1 points below its target"
-        orders.append(OrderRow(ticker, instrument.name, instrument.isin, side, quantity, PRICES[ticker], fee, reason))
+        row = (ticker, instrument.name, instrument.isin, side, quantity, PRICES[ticker], amount, fee, reason)
+        orders.append(OrderRow(*row))
     cash_after = CASH_EUR + sum(order.cash_effect_eur for order in orders)
     left = QUANTITIES | {
         order.ticker: QUANTITIES[order.ticker] + order.quantity * (1 if order.side == "buy" else -1) for order in orders
