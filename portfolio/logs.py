@@ -5,6 +5,7 @@ Comes in: the settings of one run. Goes out: handlers on the root logger. Never:
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from logging.handlers import RotatingFileHandler
@@ -25,31 +26,34 @@ STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asct
 
 
 class RunLine(logging.Filter):
-    """Puts the run's id on every line and takes secrets out of it, tracebacks and extra fields included."""
+    """Puts the run's id on every line."""
 
-    def __init__(self, run_id: str, secrets: Iterable[str]) -> None:
+    def __init__(self, run_id: str) -> None:
         super().__init__()
         self._run_id = run_id
-        self._secrets = tuple(secret for secret in secrets if secret)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place and keep it."""
+        """Mark the record and keep it."""
         record.run_id = self._run_id
-        record.msg, record.args = self._clean(record.getMessage()), None
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = self._clean(record.exc_text)
-            record.exc_info = None  # the formatter would render it again, secrets included
-        for name, value in vars(record).items():
-            if name not in STANDARD_FIELDS and isinstance(value, str):
-                setattr(record, name, self._clean(value))
         return True
 
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+
+class WithoutSecrets(logging.Formatter):
+    """Takes secrets out of the finished line: message, fields of any depth, traceback, whatever wrote it."""
+
+    def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._inner = inner
+        plain = [secret for secret in secrets if secret]
+        # In a JSON line a secret with a quote or an accent stands escaped.
+        self._secrets = {*plain, *(json.dumps(secret)[1:-1] for secret in plain)}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the inner formatter's line without any secret."""
+        line = self._inner.format(record)
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            line = line.replace(secret, HIDDEN)
+        return line
 
 
 class TerminalFormatter(logging.Formatter):
@@ -70,14 +74,14 @@ def configure_logging(run_id: str, *, level: str, file: Path | None, secrets: It
 
     Raises SettingsError when the file cannot be written.
     """
-    line = RunLine(run_id, secrets)
+    kept = tuple(secrets)
     stream = logging.StreamHandler(sys.stderr)
-    stream.setFormatter(TerminalFormatter() if sys.stderr.isatty() else _json_lines())
+    stream.setFormatter(WithoutSecrets(TerminalFormatter() if sys.stderr.isatty() else _json_lines(), kept))
     handlers: list[logging.Handler] = [stream]
     if file:
-        handlers.append(_rotating(file))
+        handlers.append(_rotating(file, kept))
     for handler in handlers:
-        handler.addFilter(line)
+        handler.addFilter(RunLine(run_id))
     logging.basicConfig(level=level, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
     logging.getLogger("py.warnings").setLevel(logging.WARNING)
@@ -92,12 +96,12 @@ def _json_lines() -> JsonFormatter:
     )
 
 
-def _rotating(file: Path) -> RotatingFileHandler:
+def _rotating(file: Path, secrets: Iterable[str]) -> RotatingFileHandler:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
         message = f"LOG_FILE {file} cannot be written ({error.strerror}): choose a writable place or take it out."
         raise SettingsError(message) from error
-    handler.setFormatter(_json_lines())
+    handler.setFormatter(WithoutSecrets(_json_lines(), secrets))
     return handler

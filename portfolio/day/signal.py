@@ -82,12 +82,13 @@ def decide_and_log(store: Store, run: Run, noticed: tuple[Finding, ...] = ()) ->
     target = target_in_force(json.loads(before.answer) if before else None, run.moment.session)
     standing = Standing(target, account.valuation.weights, account.findings)
     outcome = decide_session(view, terms, run.moment, standing, reader.model, reader.fallback_reason)
-    outcome = replace(outcome, findings=(*outcome.findings, *reader.findings, *noticed))
+    noticed = (*reader.findings, *noticed)
+    outcome = replace(outcome, findings=(*outcome.findings, *noticed))
     answer = answer_of(outcome, run.moment, standing, reader.model)
     if not write:
         return Signal(answer, outcome, reader, view, known, account, None)
     append_findings(store, run.run_id, outcome.findings)
-    row = append_signal(store, _row(run, answer, known, before, _circumstances(terms, standing, reader)))
+    row = append_signal(store, _row(run, answer, known, before, _circumstances(terms, standing, reader, noticed)))
     return Signal(json.loads(row.answer), outcome, reader, view, known, account, row)
 
 
@@ -113,6 +114,7 @@ def replay(store: Store, run: Run, session: date | None) -> Replay:
     known = read_known(store, row.decided_at, row.batch_id)
     view, model = view_of(known, terms, moment), _logged_model(run, row)
     outcome = decide_session(view, terms, moment, standing, model, logged["fallback_reason"])
+    outcome = replace(outcome, findings=(*outcome.findings, *_findings_from(logged["noticed"])))
     # A detour over text, so that both sides are what JSON can say.
     recomputed = json.loads(as_logged(answer_of(outcome, moment, standing, model)))
     return Replay(
@@ -130,7 +132,7 @@ def _logged_model(run: Run, row: SignalRow) -> RegimeModel | None:
     return read_model(run.models_dir, row.model_id)
 
 
-def _circumstances(terms: Terms, standing: Standing, reader: Reader) -> dict[str, Any]:
+def _circumstances(terms: Terms, standing: Standing, reader: Reader, noticed: tuple[Finding, ...]) -> dict[str, Any]:
     previous = standing.previous
     return {
         "terms": terms_as_json(terms),
@@ -143,6 +145,7 @@ def _circumstances(terms: Terms, standing: Standing, reader: Reader) -> dict[str
             "sessions_since_change": previous.sessions_since_change,
         },
         "account_findings": [finding.as_dict() for finding in standing.findings],
+        "noticed": [finding.as_dict() for finding in noticed],
         "fallback_reason": reader.fallback_reason,
         "model_note": reader.note,
     }
@@ -157,8 +160,11 @@ def _standing_from(logged: dict[str, Any]) -> Standing:
         if previous
         else None
     )
-    findings = tuple(Finding.from_dict(values) for values in logged["account_findings"])
-    return Standing(target, logged["holdings"], findings)
+    return Standing(target, logged["holdings"], _findings_from(logged["account_findings"]))
+
+
+def _findings_from(logged: list[dict[str, Any]]) -> tuple[Finding, ...]:
+    return tuple(Finding.from_dict(values) for values in logged)
 
 
 def _row(

@@ -124,3 +124,16 @@ def test_log_file_is_refused_when_it_cannot_be_written(tmp_path: Path, obstacle:
     file = tmp_path if obstacle == "a folder" else tmp_path / "taken" / "log.jsonl"
     with pytest.raises(SettingsError, match=rf"LOG_FILE {file} cannot be written \(.+\): choose"):
         configure_logging("run-7", level="INFO", file=file)
+
+
+NESTED = {
+    "a nested field": "log.info('asked', extra={'params': {'api_key': secret}})",
+    "a list field": "log.info('asked', extra={'parts': ['a', secret]})",
+    "an exception as a field": "log.info('asked', extra={'error': ValueError(secret)})",
+    "a path as a field": "log.info('asked', extra={'path': Path(secret)})",
+}
+
+
+@pytest.mark.parametrize("where", NESTED)
+def test_secret_is_hidden_when_it_stands_in_a_field_that_is_no_text(where):
+    assert SECRET not in logged(NESTED[where]).stderr
