@@ -71,9 +71,7 @@ def test_creation_is_refused_when_the_published_copy_of_a_lost_store_is_there(pa
         publish(store)
     path.unlink()
     before = published_path(path).read_bytes()
-    with pytest.raises(
-        StoreError, match=r"from it: cp .*portfolio\.published\.duckdb .*portfolio\.duckdb\. To"
-    ):
+    with pytest.raises(StoreError, match=r"from it: cp .*portfolio\.published\.duckdb .*portfolio\.duckdb\. To"):
         create_store(path, "sample")
     assert not path.exists()
     assert published_path(path).read_bytes() == before
