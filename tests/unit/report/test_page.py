@@ -296,3 +296,49 @@ def test_page_never_calls_its_probabilities_smoothed_and_says_what_they_are(html
     assert "smooth" not in plain(html.split("</style>")[1]).lower()
     assert "no state looks ahead" in html
     assert "do not beat sma200" in html
+
+
+def test_page_takes_amounts_from_the_plan_and_cash_adds_up_to_the_cent(report_data, read_page):
+    # 205 x 4.903 is 1005.115: the plan takes 1005.12 from cash, and rounding it again would show 1005.11.
+    order = replace(
+        report_data.orders.orders[0], side="buy", quantity=205, price_eur=4.903, amount_eur=1005.12, fee_eur=5.03
+    )
+    orders = OrdersPart((order,), cash_before_eur=2000.0, cash_after_eur=989.85)
+    html = render_page(replace(report_data, orders=orders))
+    (row,) = read_page(html).tables["Orders, whole shares"][1:]
+    assert row[4:6] == ["1 005.12 EUR", "5.03 EUR"]
+    assert "Cash before2 000.00 EUR Orders and fees\u22121 010.15 EUR Cash after989.85 EUR" in " ".join(
+        plain(html).split()
+    )
+
+
+def test_page_shows_findings_about_the_plan_under_its_orders(report_data):
+    heavy = Finding(Severity.WARNING, "fee-heavy", "WPEA.PA", "The fee is 9.5 % of the order.", None, "30.00")
+    html = render_page(replace(report_data, orders=replace(report_data.orders, findings=(heavy,))))
+    section = html[html.index('<section id="orders"') : html.index('<section id="weights"')]
+    assert plain(section).strip().endswith("warning The fee is 9.5 % of the order.")
+    assert "plan-findings" not in render_page(report_data).split("</style>")[1]
+
+
+def test_page_says_that_a_line_stands_at_its_cost_when_it_has_no_price(report_data, read_page):
+    position = replace(report_data.account.rows[0], at_cost=True, gain_eur=None)
+    tables = read_page(render_page(replace(report_data, account=replace(report_data.account, rows=(position,))))).tables
+    row = tables["Positions at the close of 31 Dec 2018"][1]
+    assert row[2] == "at cost, no price"
+    assert row[6] == "n/a"
+
+
+def test_page_labels_every_cell_of_the_tables_that_stack_on_a_phone(html, read_page):
+    for caption in ("Orders, whole shares", "Positions at the close of 31 Dec 2018"):
+        start = html.index(f"<caption>{caption.split()[0]}")
+        table = read_page(
+            html[start - len('<table role="table" class="stacked">\n') : html.index("</table>", start) + 8]
+        )
+        assert table.elements[0] == ("table", {"role": "table", "class": "stacked"})
+        header = table.tables[caption][0]
+        labels = [attributes["data-label"] for tag, attributes in table.elements if "data-label" in attributes]
+        assert set(labels) == set(header) - {"Line", "Line and ISIN"}
+        roles = {tag: attributes.get("role") for tag, attributes in table.elements if tag in {"tr", "td", "tbody"}}
+        assert roles == {"tr": "row", "td": "cell", "tbody": "rowgroup"}
+        scopes = {attributes["scope"]: attributes.get("role") for tag, attributes in table.elements if tag == "th"}
+        assert scopes == {"col": "columnheader", "row": "rowheader"}

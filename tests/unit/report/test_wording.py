@@ -100,3 +100,15 @@ def test_headline_counts_the_trades(report_data):
 def test_headline_gives_the_first_reason_when_holding(empty_data, reasons, why):
     data = replace(empty_data, decision=replace(empty_data.decision, reasons=reasons))
     assert spaced(wording.headline(data)) == f"HOLD for Wednesday 2 January 2019: no orders, because {why}."
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("stressed > 99.9 %, calm < 0.1 %", "stressed >~99.9~%, calm <~0.1~%"),
+        ("fee 30.00 EUR, 2.5 points", "fee 30.00~EUR, 2.5~points"),
+        ("no unit: 3 lines of EUROPE, 2 EUROS", "no unit: 3 lines of EUROPE, 2 EUROS"),
+    ],
+)
+def test_unbroken_holds_numbers_and_their_units_together(text, held):
+    assert wording.unbroken(text) == held.replace("~", wording.NO_BREAK)
