@@ -44,7 +44,10 @@ EMPTY_BATCH = "empty-batch"
 
 @dataclass(frozen=True, slots=True)
 class CheckedBatch:
-    """A batch after the checks: believed rows only in its three frames, the others in `quarantined`."""
+    """A batch after the checks: believed rows only in its three frames, the others in `quarantined`.
+
+    A price that waited for the close that stands by it is in both: believed from then on, doubtful before.
+    """
 
     source: str
     fetched_at: datetime
@@ -72,8 +75,9 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     Returns
     -------
     CheckedBatch
-        Every row of the batch stands in exactly one of its frames. A row that waited for the next session's close
-        has that row's `available_at`. Look-ahead rule: rows known later never change whether a row is believed.
+        Every row of the batch stands in exactly one of its frames, but a row that waited for the next session's close:
+        it is believed with that row's `available_at` and quarantined with its own, without a finding of its doubt.
+        Look-ahead rule: rows known later never change whether a row is believed, or in doubt, at an instant.
 
     Raises
     ------
@@ -88,11 +92,12 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     macro, bad_macro = _part("macro", macro, MACRO_DTYPES, MACRO_CHECKS, context)
     prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
     prices, restated, corrected = part_restated(prices, known_prices, actions)
-    prices, doubtful, waited = part_jumps(prices, known_prices, actions, context)
-    quarantined = pd.concat([bad_prices, restated, doubtful, bad_actions, bad_macro], ignore_index=True)
-    seen = (*findings_of(quarantined, batch.fetched_at), *corrected, *waited)
-    findings = (*batch.findings, *seen, *_absences(batch, prices, universe))
-    return CheckedBatch(batch.source, batch.fetched_at, prices, actions, macro, quarantined, findings)
+    parted = part_jumps(prices, known_prices, actions, context)
+    out = pd.concat([bad_prices, restated, parted.doubtful, bad_actions, bad_macro], ignore_index=True)
+    seen = (*findings_of(out, batch.fetched_at), *corrected, *parted.findings)
+    findings = (*batch.findings, *seen, *_absences(batch, parted.believed, universe))
+    quarantined = pd.concat([out, parted.waited], ignore_index=True)
+    return CheckedBatch(batch.source, batch.fetched_at, parted.believed, actions, macro, quarantined, findings)
 
 
 def blocking(findings: Iterable[Finding], needed: frozenset[str]) -> tuple[Finding, ...]:

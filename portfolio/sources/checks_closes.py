@@ -14,10 +14,10 @@ from portfolio.sources.batch import INSTANT, SPLIT
 from portfolio.sources.checks_jumps import JUMP, WINDOW, Quote, Verdict, judge_jumps
 from portfolio.sources.checks_market import LineMarket, driver_closes
 from portfolio.sources.checks_restated import stored_rows
-from portfolio.sources.quarantine import quarantine_rows
+from portfolio.sources.quarantine import RECENT_SESSIONS, quarantine_rows, sessions_back
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,12 +26,24 @@ if TYPE_CHECKING:
     from portfolio.sources.row_checks import RowContext
 
 
-def part_jumps(
-    prices: pd.DataFrame, known_prices: pd.DataFrame, actions: pd.DataFrame, context: RowContext
-) -> tuple[pd.DataFrame, pd.DataFrame, list[Finding]]:
-    """Part rows that jump from the believed closes into quarantine records; rows that waited get their later instant.
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Believed rows and records of doubtful ones; of rows that `waited`, believed now, the record and the finding.
 
-    `prices` has a RangeIndex and passed the row rules. Returns believed rows, records, findings about rows that waited.
+    Until its believed row is known a row that waited is as doubtful as one that no close will ever stand by: whoever
+    asks about that time must see the same record, or could tell what came later.
+    """
+
+    believed: pd.DataFrame
+    doubtful: pd.DataFrame
+    waited: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+
+def part_jumps(prices: pd.DataFrame, known_prices: pd.DataFrame, actions: pd.DataFrame, context: RowContext) -> Parted:
+    """Part rows that jump from the believed closes from the others; rows that waited get their later instant.
+
+    `prices` has a RangeIndex and passed the row rules.
     """
     of_driver = prices["symbol"].isin([item.symbol for item in context.universe.drivers])
     stored = stored_rows(prices, known_prices)
@@ -40,11 +52,11 @@ def part_jumps(
     judged.take(_verdicts(batch, prices[of_driver], context, []))
     drivers = driver_closes(judged.believed(prices[of_driver]), known_prices, context)
     judged.take(_verdicts(batch, prices[~of_driver], context, drivers))
-    told = judged.believed(prices[judged.waited])
-    return (
+    return Parted(
         judged.believed(prices).reset_index(drop=True),
-        quarantine_rows("price", prices[judged.doubtful], [judged.rules[row] for row in sorted(judged.rules)]),
-        [_waited(row) for row in told.to_dict("records")],
+        judged.records(prices[judged.doubtful]),
+        judged.records(prices[judged.waited]),
+        tuple(_waited(judged.believed(prices[judged.waited]), context)),
     )
 
 
@@ -60,7 +72,10 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What the walks said of each row, by its place in the batch; a row they need not look at is settled."""
+    """What the walks said of each row, by its place in the batch; a row they need not look at is settled.
+
+    `rules` are of rows that are doubtful or were, until something stood by them: those `waited`.
+    """
 
     instants: NDArray[np.int64]
     doubtful: NDArray[np.bool_]
@@ -79,14 +94,17 @@ class _Judged:
         for row, verdict in verdicts.items():
             self.instants[row] = verdict.available_at
             self.doubtful[row] = verdict.rule is not None
-            self.waited[row] = verdict.doubted and verdict.rule is None
-            if verdict.rule is not None:
-                self.rules[row] = verdict.rule
+            self.waited[row] = verdict.doubted is not None
+            if rule := verdict.rule or verdict.doubted:
+                self.rules[row] = rule
 
     def believed(self, rows: pd.DataFrame) -> pd.DataFrame:
         kept = rows[~self.doubtful[rows.index.to_numpy()]]
         instants = pd.to_datetime(self.instants[kept.index.to_numpy()], unit="us", utc=True)
         return kept.assign(available_at=instants).astype({"available_at": INSTANT})
+
+    def records(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return quarantine_rows("price", rows, [self.rules[int(row)] for row in rows.index])
 
 
 def _verdicts(
@@ -134,10 +152,14 @@ def _places(rows: pd.DataFrame, sessions: pd.DatetimeIndex) -> list[int]:
     return sessions.searchsorted(rows["observed_on"].to_numpy()).tolist()
 
 
-def _waited(row: dict) -> Finding:
-    message = (
-        f"{row['symbol']} {row['observed_on']:%Y-%m-%d}: the close jumped, and the next session's close or the drivers "
-        f"stand by it; believed from {row['available_at']:%Y-%m-%d %H:%M} UTC on. Nothing to do."
-    )
-    day, value = row["observed_on"].date(), f"close {row['close']:.10g}"
-    return Finding(Severity.WARNING, JUMP.name, row["symbol"], message, day, value)
+def _waited(rows: pd.DataFrame, context: RowContext) -> Iterable[Finding]:
+    """Tell the rows that waited; one that is long past is a note."""
+    recent_from = sessions_back(context.fetched_at.date(), RECENT_SESSIONS)
+    for row in rows.to_dict("records"):
+        day, value = row["observed_on"], f"close {row['close']:.10g}"
+        message = (
+            f"{row['symbol']} {day:%Y-%m-%d}: the close jumped, and the next session's close or the drivers "
+            f"stand by it; believed from {row['available_at']:%Y-%m-%d %H:%M} UTC on. Nothing to do."
+        )
+        severity = Severity.INFO if day < recent_from else Severity.WARNING
+        yield Finding(severity, JUMP.name, row["symbol"], message, day.date(), value)

@@ -63,11 +63,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the walk says of a batch row: `rule` None when believed, from `available_at`; `doubted` if it waited."""
+    """What the walk says of a batch row: `rule` None when believed, from `available_at`; why `doubted` before."""
 
     rule: Rule | None
     available_at: int
-    doubted: bool = False
+    doubted: Rule | None = None
 
 
 def jump_rule(ratio: float) -> Rule:
@@ -127,13 +127,14 @@ class JumpWalk:
     def _believe_late(self, suspect: Quote, instant: int) -> None:
         self._believe(suspect)
         if suspect.row is not None:
-            self.verdicts[suspect.row] = Verdict(None, max(suspect.available_at, instant), doubted=True)
+            doubted = self.rule if instant > suspect.available_at else None
+            self.verdicts[suspect.row] = Verdict(None, max(suspect.available_at, instant), doubted)
 
     def _doubt(self, quote: Quote, rule: Rule) -> None:
         self.suspects = [*self.suspects, quote]
         self.rule = rule
         if quote.row is not None:
-            self.verdicts[quote.row] = Verdict(rule, quote.available_at, doubted=True)
+            self.verdicts[quote.row] = Verdict(rule, quote.available_at)
 
     def _follow_suspect(self, quote: Quote) -> None:
         if self.rule is JUMP and quote.place == self.suspects[-1].place + 1:

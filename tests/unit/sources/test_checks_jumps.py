@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from portfolio.findings import Severity
 from portfolio.sources.batch import SPLIT
 from portfolio.sources.checks import CheckedBatch, check_batch
+from portfolio.sources.checks_doubt import doubtful_prices
 from portfolio.sources.checks_jumps import CEILING, FLOOR, Quote, judge_jumps, jump_rule
 from tests.unit.sources.tables import (
     MONDAY,
@@ -132,6 +134,40 @@ def test_a_confirmed_row_is_known_from_the_morning_after_its_witness():
     assert [(str(item.severity), item.rule, item.session) for item in result.findings if item.subject == "^GSPC"] == [
         ("warning", "jump", date(2024, 6, 5))
     ]
+
+
+def test_a_confirmed_row_was_in_doubt_until_then_as_one_that_is_never_confirmed():
+    confirmed = checked(closes_from(MONDAY, [100, 101, 80, 81])).quarantined
+    contradicted = checked(closes_from(MONDAY, [100, 101, 80, 101])).quarantined
+    on_its_morning = checked(closes_from(MONDAY, [100, 101, 80])).quarantined
+    assert confirmed["rule"].tolist() == ["jump"]
+    assert confirmed["available_at"].tolist() == [pd.Timestamp("2024-06-06 04:00", tz="UTC")]
+    pd.testing.assert_frame_equal(confirmed, contradicted)
+    pd.testing.assert_frame_equal(confirmed, on_its_morning)
+
+
+def test_a_confirmed_row_that_comes_again_is_in_no_doubt():
+    first = checked(closes_from(MONDAY, [100, 101, 80, 81]))
+    again = checked(closes_from(MONDAY, [100, 101, 80, 81, 82]), first.prices)
+    assert again.quarantined.empty
+    assert [item for item in again.findings if item.subject == "^GSPC"] == []
+
+
+def test_a_jump_confirmed_long_ago_is_a_note():
+    result = checked(closes_from(MONDAY, [100, 101, 80, *[81] * 8]))  # ten sessions up to the fetch's own day
+    assert [str(item.severity) for item in result.findings if item.rule == "jump"] == ["warning"]
+    result = checked(closes_from(MONDAY, [100, 101, 80, *[81] * 9]))
+    assert [str(item.severity) for item in result.findings if item.rule == "jump"] == ["info"]
+
+
+def test_a_confirmed_jump_is_no_doubt_once_its_row_is_believed():
+    result = checked(closes_from(MONDAY, [100, 101, 80, 81]))
+    known, doubted = result.prices.assign(batch_id=1), result.quarantined.assign(batch_id=1)
+    sessions = sessions_from(MONDAY, 4, "^GSPC")
+    assert list(doubtful_prices("^GSPC", known, doubted, sessions)) == []
+    assert list(doubtful_prices("^GSPC", known, doubted, sessions[3:])) == []  # nor is it counted among the older ones
+    (before,) = doubtful_prices("^GSPC", known[known["observed_on"] < "2024-06-05"], doubted, sessions[:3])
+    assert (before.severity, before.session, before.value) == (Severity.ERROR, date(2024, 6, 5), "jump")
 
 
 def test_a_batch_is_compared_with_the_known_rows_before_it():

@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portfolio.findings import Severity
 from portfolio.sources.checks import CheckedBatch, check_batch
-from tests.unit.sources.tables import NO_PRICES, UNIVERSE, batch_of, morning_after, rows_on, sessions_from
+from tests.unit.sources.tables import (
+    NO_PRICES,
+    NO_QUARANTINE,
+    UNIVERSE,
+    batch_of,
+    morning_after,
+    rows_on,
+    sessions_from,
+)
 
 FIRST = date(2018, 1, 22)  # both exchanges trade on all weekdays until New York's holiday on 19 February
 CRASH = date(2018, 2, 5)
@@ -40,7 +49,9 @@ def on_morning_after(rows: pd.DataFrame, distance: int, known: pd.DataFrame = NO
 
 
 def doubtful(result: CheckedBatch, symbol: str = LQQ) -> list[tuple[int, str]]:
+    """List what is in quarantine and not believed."""
     rows = result.quarantined[result.quarantined["symbol"] == symbol]
+    rows = rows[~rows["observed_on"].isin(result.prices[result.prices["symbol"] == symbol]["observed_on"])]
     return [(DAYS.index(day.date()) - PLACE, rule) for day, rule in zip(rows["observed_on"], rows["rule"], strict=True)]
 
 
@@ -58,7 +69,10 @@ def test_a_crash_of_a_line_is_believed_once_the_drivers_crash_is():
     assert doubtful(first) == [(0, "unexplained-split")]
     assert doubtful(first, NDX) == [(0, "jump")]
     second = on_morning_after(rows, 1)
-    assert second.quarantined.empty
+    assert [doubtful(second, name) for name in (LQQ, SPX, NDX)] == [[], [], []]
+    # until then they are in doubt as they were on the first morning, whatever came on the second
+    pd.testing.assert_frame_equal(second.quarantined, first.quarantined)
+    assert {item.severity for item in second.findings if item.session == CRASH} == {Severity.WARNING}
     # no earlier than the close that confirms the drivers': 6 February's, known on the 7th
     assert known_from(second, 0) == pd.Timestamp("2018-02-07 05:00", tz="UTC")
     assert known_from(second, 1) == pd.Timestamp("2018-02-07 05:00", tz="UTC")
@@ -129,7 +143,12 @@ def test_a_driver_known_later_than_the_line_explains_it_only_then():
     late = rows["symbol"].isin([SPX, NDX]) & (rows["observed_on"] == pd.Timestamp(CRASH))
     rows.loc[late, "available_at"] += pd.Timedelta(hours=30)
     result = on_morning_after(rows, 4)
-    assert result.quarantined.empty
+    assert doubtful(result) == []
+    # CRASH and the day after were doubted from their own mornings on
+    assert result.quarantined["available_at"].tolist() == [
+        pd.Timestamp(f"2018-02-{day:02d} 05:00", tz="UTC") for day in (6, 7)
+    ]
+    assert result.quarantined["rule"].tolist() == ["unexplained-split"] * 2
     assert known_from(result, 0) == pd.Timestamp("2018-02-08 05:00", tz="UTC")  # with the next row after it
     assert known_from(result, 1) == pd.Timestamp("2018-02-08 05:00", tz="UTC")
     assert known_from(result, 2) == pd.Timestamp("2018-02-08 05:00", tz="UTC")
@@ -168,17 +187,18 @@ shares = st.dictionaries(st.integers(-4, 6), st.sampled_from([-0.2, -0.183, -0.1
 losses = st.sets(st.integers(0, 3 * 18 - 1), max_size=4)
 
 
-def day_by_day(rows: pd.DataFrame, window: int) -> pd.DataFrame:
+def day_by_day(rows: pd.DataFrame, window: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Feed every morning the last rows, at least back over every symbol's newest believed one, and keep what is new."""
-    known = NO_PRICES
+    known, doubted = NO_PRICES, NO_QUARANTINE
     for distance in range(-PLACE, len(DAYS) - PLACE):
         reach = known.groupby("symbol")["observed_on"].max().reindex([LQQ, SPX, NDX]).min()
         since = min(
             pd.Timestamp(DAYS[max(distance + PLACE - window, 0)]), pd.Timestamp(FIRST) if pd.isna(reach) else reach
         )
-        fresh = on_morning_after(rows[rows["observed_on"] >= since].reset_index(drop=True), distance, known).prices
-        known = pd.concat([known, fresh]).drop_duplicates(["symbol", "observed_on"], keep="first")
-    return by_key(known)
+        fresh = on_morning_after(rows[rows["observed_on"] >= since].reset_index(drop=True), distance, known)
+        known = pd.concat([known, fresh.prices]).drop_duplicates(["symbol", "observed_on"], keep="first")
+        doubted = pd.concat([doubted, fresh.quarantined]).drop_duplicates()
+    return by_key(known), by_key(doubted)
 
 
 def by_key(rows: pd.DataFrame) -> pd.DataFrame:
@@ -187,17 +207,19 @@ def by_key(rows: pd.DataFrame) -> pd.DataFrame:
 
 @settings(deadline=None, max_examples=8)
 @given(moves, shares, losses, st.sampled_from([0, 30]))
-def test_lines_and_drivers_are_believed_from_the_same_instants_in_one_go_and_day_by_day(
+def test_lines_and_drivers_are_believed_and_doubted_from_the_same_instants_in_one_go_and_day_by_day(
     line: dict[int, float], drivers: dict[int, float], lost: set[int], window: int
 ):
     rows = history(line, drivers).drop(index=list(lost)).reset_index(drop=True)
-    in_one_go = by_key(on_morning_after(rows, len(DAYS) - PLACE - 1).prices)
-    pd.testing.assert_frame_equal(in_one_go, day_by_day(rows, window))
+    in_one_go = on_morning_after(rows, len(DAYS) - PLACE - 1)
+    believed, doubted = day_by_day(rows, window)
+    pd.testing.assert_frame_equal(by_key(in_one_go.prices), believed)
+    pd.testing.assert_frame_equal(by_key(in_one_go.quarantined), doubted)
 
 
 @settings(deadline=None, max_examples=25)
 @given(moves, shares, moves, shares, st.integers(-3, 5))
-def test_what_is_believed_at_an_instant_is_unchanged_when_later_moves_of_line_and_drivers_differ(
+def test_what_is_believed_and_doubted_at_an_instant_is_unchanged_when_later_moves_of_line_and_drivers_differ(
     line: dict[int, float],
     drivers: dict[int, float],
     other_line: dict[int, float],
@@ -211,10 +233,11 @@ def test_what_is_believed_at_an_instant_is_unchanged_when_later_moves_of_line_an
 
     instant = pd.Timestamp(morning_after(DAYS[PLACE + cut]))
 
-    def known_by_then(rows: pd.DataFrame) -> pd.DataFrame:
-        believed = on_morning_after(rows, len(DAYS) - PLACE - 1).prices
-        return by_key(believed[believed["available_at"] <= instant])
+    def known_by_then(rows: pd.DataFrame) -> list[pd.DataFrame]:
+        checked = on_morning_after(rows, len(DAYS) - PLACE - 1)
+        return [by_key(frame[frame["available_at"] <= instant]) for frame in (checked.prices, checked.quarantined)]
 
     plain = known_by_then(history(line, drivers))
     other = known_by_then(history(until_cut(line, other_line), until_cut(drivers, other_drivers)))
-    pd.testing.assert_frame_equal(plain, other)
+    for one, another in zip(plain, other, strict=True):
+        pd.testing.assert_frame_equal(one, another)
