@@ -10,7 +10,7 @@ import math
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -261,8 +261,7 @@ def known_keys() -> frozenset[str]:
 
 def is_secret(field: str) -> bool:
     """Tell whether a field's value must never be shown."""
-    annotation = Settings.model_fields[field].annotation
-    return annotation is SecretStr or SecretStr in get_args(annotation) or "SecretStr" in str(annotation)
+    return SecretStr.__name__ in str(Settings.model_fields[field].annotation)
 
 
 def secret_keys() -> frozenset[str]:

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from portfolio.day.stages import run_day  # noqa: PLC0415  # DuckDB, pandas, matplotlib: not for --help
+    from portfolio.day.stages import run_day  # noqa: PLC0415  # DuckDB, pandas: not for --help
 
     begun = start("run", arguments)
     day = run_day(begun, arguments.wait)

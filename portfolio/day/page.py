@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from portfolio import __version__
+from portfolio.allocation.weights import percent
 from portfolio.day.account import Account, read_account
 from portfolio.day.page_account import account_part, orders_part
 from portfolio.day.signal import Replay, replay
@@ -56,7 +57,7 @@ def page_data(store: Store, run: Run) -> ReportData:
     plan = json.loads(plan_row.plan) if plan_row else None
     return ReportData(
         decision=_decision(again),
-        run=RunPart(run.run_id, __version__, run.settings.source, run.settings.source),
+        run=RunPart(run.run_id, __version__, run.settings.source),
         instruments=again.terms.universe.instruments,
         orders=orders_part(again, account, plan),
         account=account_part(again, account),
@@ -80,7 +81,7 @@ def _decision(again: Replay) -> DecisionPart:
         decision=answer["decision"],
         weights=answer["weights"],
         reasons=tuple(answer["reasons"]),
-        changes=tuple(f"{line} {old:.2%} to {new:.2%}" for line, (old, new) in changed.items()),
+        changes=tuple(f"{line} {percent(old)} to {percent(new)}" for line, (old, new) in changed.items()),
         target_before=before,
     )
 

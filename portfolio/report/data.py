@@ -210,7 +210,6 @@ class RunPart:
     run_id: str
     release: str
     store_kind: str
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

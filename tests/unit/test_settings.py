@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from portfolio.errors import ExitCode, SettingsError
-from portfolio.settings import key_of, known_keys, read_settings, unknown_keys
+from portfolio.regime.hmm import MINIMUM_ROWS
+from portfolio.settings import SHORTEST_WINDOW, key_of, known_keys, read_settings, unknown_keys
 from portfolio.settings_docs import ENV_EXAMPLE, ENVIRONMENT, env_example, environment_page
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,10 @@ def test_settings_file_is_refused_when_it_is_a_folder_or_a_link_to_nothing(empty
     (empty_folder / name).symlink_to(empty_folder / "nowhere")
     with pytest.raises(SettingsError, match="is not a file"):
         read_settings()
+
+
+def test_shortest_window_is_what_a_fit_needs():
+    assert SHORTEST_WINDOW == MINIMUM_ROWS  # the settings cannot import it: NumPy is too slow for `config`
 
 
 def test_switch_is_refused_where_a_number_stands(empty_folder):

@@ -156,7 +156,7 @@ def build_report_data() -> ReportData:
             changes,
             logged_decisions()[1].weights,
         ),
-        run=RunPart("20190102T063000Z-4f1c", "0.1.0", "sample", "sample"),
+        run=RunPart("20190102T063000Z-4f1c", "0.1.0", "sample"),
         instruments=UNIVERSE.instruments,
         orders=orders,
         account=account,

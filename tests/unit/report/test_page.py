@@ -121,7 +121,7 @@ def test_page_escapes_every_text_it_is_given(report_data):
         findings=(Finding(Severity.ERROR, HOSTILE, HOSTILE, HOSTILE, None, HOSTILE),),
         limits=(LimitRow(HOSTILE, "at most", 0.4, 0.4, applies_to=(HOSTILE,)),),
         log=(replace(report_data.log[0], decision=HOSTILE, weights={HOSTILE: 1.0}),),
-        run=replace(report_data.run, run_id=HOSTILE, release=HOSTILE, store_kind=HOSTILE, source=HOSTILE),
+        run=replace(report_data.run, run_id=HOSTILE, release=HOSTILE, store_kind=HOSTILE),
         model=replace(
             report_data.model, model_id=HOSTILE, features=(HOSTILE,), note=HOSTILE, states=states, gates=gates
         ),
