@@ -35,6 +35,7 @@ from portfolio.settings_files import (
     env_file_values,
     toml_values,
 )
+from portfolio.settings_outside import OutsideSettings, setting
 from portfolio.settings_refusals import broken_rules, not_json
 
 if TYPE_CHECKING:
@@ -49,14 +50,9 @@ FeatureName = Literal["return_log_1d", "log_vol_21d", "vix", "slope", "baa10y"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 WeightTable = dict[str, Fraction]
-FredKey = Annotated[SecretStr, Field(min_length=1)]
 
 
-def _key(name: str, default: Any, description: str, **rules: Any) -> Any:  # noqa: ANN401  # pydantic's Field is typed so
-    return Field(default, alias=name, description=description, **rules)
-
-
-class Settings(BaseSettings):
+class Settings(OutsideSettings):
     """Everything that can be set; the alias is the name a person writes."""
 
     model_config = SettingsConfigDict(
@@ -70,80 +66,81 @@ class Settings(BaseSettings):
     )
 
     # Where things live
-    source: Source = _key("PORTFOLIO_SOURCE", "sample", "Where prices come from; each source has a store of its own.")
-    data_dir: Path = _key("DATA_DIR", Path("data"), "Folder of stores, models and pages, seen from the current one.")
-    duckdb_file: Path | None = _key(
+    source: Source = setting(
+        "PORTFOLIO_SOURCE", "sample", "Where prices come from; each source has a store of its own."
+    )
+    data_dir: Path = setting("DATA_DIR", Path("data"), "Folder of stores, models and pages, seen from the current one.")
+    duckdb_file: Path | None = setting(
         "DUCKDB_FILE", None, "A store's file of your own; its models and page go beside it."
     )
-    universe_file: Path | None = _key("PORTFOLIO_UNIVERSE_FILE", None, "A universe of your own.")
-    hmm_model_path: Path | None = _key(
+    universe_file: Path | None = setting("PORTFOLIO_UNIVERSE_FILE", None, "A universe of your own.")
+    hmm_model_path: Path | None = setting(
         "HMM_MODEL_PATH", None, "A model's folder that overrides the champion; it is only read."
-    )
-    fred_api_key: FredKey | None = _key(
-        "FRED_API_KEY", None, "Key of FRED's API, for the optional macro series of the live source."
     )
 
     # The account and its limits
-    initial_cash: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)] = _key(
+    initial_cash: Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2, allow_inf_nan=False)] = setting(
         "INITIAL_CASH", Decimal(10_000), "EUR that an empty ledger starts from."
     )
-    max_single_position: Fraction = _key("MAX_SINGLE_POSITION", 0.40, "Largest weight of one line (cash is exempt).")
-    max_leveraged_exposure: Fraction = _key("MAX_LEVERAGED_EXPOSURE", 0.30, "Largest weight of all leveraged ETFs.")
-    min_cash_buffer: Fraction = _key("MIN_CASH_BUFFER", 0.10, "Smallest weight of cash.")
-    fee_rate: Annotated[Decimal, Field(ge=0, le=Decimal("0.05"), allow_inf_nan=False)] = _key(
+    max_single_position: Fraction = setting("MAX_SINGLE_POSITION", 0.40, "Largest weight of one line (cash is exempt).")
+    max_leveraged_exposure: Fraction = setting("MAX_LEVERAGED_EXPOSURE", 0.30, "Largest weight of all leveraged ETFs.")
+    min_cash_buffer: Fraction = setting("MIN_CASH_BUFFER", 0.10, "Smallest weight of cash.")
+    fee_rate: Annotated[Decimal, Field(ge=0, le=Decimal("0.05"), allow_inf_nan=False)] = setting(
         "PORTFOLIO_FEE_RATE", Decimal("0.005"), "Fee of an order as a part of its amount; 0.5 % is the PEA law's cap."
     )
-    fee_minimum_eur: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2, allow_inf_nan=False)] = _key(
+    fee_minimum_eur: Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2, allow_inf_nan=False)] = setting(
         "PORTFOLIO_FEE_MINIMUM_EUR", Decimal(0), "Smallest fee of an order, EUR."
     )
 
     # The regime
-    features: Annotated[tuple[FeatureName, ...], NoDecode, Field(min_length=1)] = _key(
+    features: Annotated[tuple[FeatureName, ...], NoDecode, Field(min_length=1)] = setting(
         "PORTFOLIO_FEATURES", ("return_log_1d", "log_vol_21d"), "What the regime is read from, comma-separated."
     )
-    states: Annotated[int, Field(ge=2, le=3)] = _key("PORTFOLIO_STATES", 2, "Number of regimes.")
-    starts: Annotated[int, Field(ge=0, le=200)] = _key(
+    states: Annotated[int, Field(ge=2, le=3)] = setting("PORTFOLIO_STATES", 2, "Number of regimes.")
+    starts: Annotated[int, Field(ge=0, le=200)] = setting(
         "PORTFOLIO_STARTS", 0, "Starts of a fit; 0 is ten for 2 states and forty for 3."
     )
-    seed: Annotated[int, Field(ge=0, le=999_999_999)] = _key("PORTFOLIO_SEED", 20190102, "Seed of the random starts.")
-    window_sessions: Annotated[int, Field(ge=0, le=20_000)] = _key(
+    seed: Annotated[int, Field(ge=0, le=999_999_999)] = setting(
+        "PORTFOLIO_SEED", 20190102, "Seed of the random starts."
+    )
+    window_sessions: Annotated[int, Field(ge=0, le=20_000)] = setting(
         "PORTFOLIO_WINDOW_SESSIONS", 0, "Sessions a fit looks back over; 0 is all of them (expanding)."
     )
-    refit_sessions: Annotated[int, Field(ge=1, le=2000)] = _key(
+    refit_sessions: Annotated[int, Field(ge=1, le=2000)] = setting(
         "PORTFOLIO_REFIT_SESSIONS", 21, "Sessions after which a challenger is fitted and judged."
     )
-    gate_min_occupancy: Fraction = _key("PORTFOLIO_GATE_MIN_OCCUPANCY", 0.05, "Each state's smallest share.")
-    gate_max_stressed: Fraction = _key("PORTFOLIO_GATE_MAX_STRESSED", 0.60, "The stressed state's largest share.")
-    gate_min_duration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _key(
+    gate_min_occupancy: Fraction = setting("PORTFOLIO_GATE_MIN_OCCUPANCY", 0.05, "Each state's smallest share.")
+    gate_max_stressed: Fraction = setting("PORTFOLIO_GATE_MAX_STRESSED", 0.60, "The stressed state's largest share.")
+    gate_min_duration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         "PORTFOLIO_GATE_MIN_DURATION", 10.0, "Each state's smallest expected duration, sessions."
     )
-    gate_min_vol_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = _key(
+    gate_min_vol_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = setting(
         "PORTFOLIO_GATE_MIN_VOL_RATIO", 1.5, "Smallest volatility ratio of the most stressed and the calmest state."
     )
-    gate_max_relabelled: Fraction = _key(
+    gate_max_relabelled: Fraction = setting(
         "PORTFOLIO_GATE_MAX_RELABELLED", 0.20, "Largest share of the last 250 sessions a challenger may relabel."
     )
 
     # The policy
-    dwell_sessions: Annotated[int, Field(ge=0, le=250)] = _key(
+    dwell_sessions: Annotated[int, Field(ge=0, le=250)] = setting(
         "PORTFOLIO_DWELL_SESSIONS", 5, "Sessions a target stands before it may change."
     )
-    band: Fraction = _key("PORTFOLIO_BAND", 0.025, "Smallest change of the largest-moving line that is acted on.")
-    weights_calm: WeightTable = _key(
+    band: Fraction = setting("PORTFOLIO_BAND", 0.025, "Smallest change of the largest-moving line that is acted on.")
+    weights_calm: WeightTable = setting(
         "PORTFOLIO_WEIGHTS_CALM", dict(DEFAULT_TABLES["calm"]), "Target weights in the calm regime, JSON."
     )
-    weights_neutral: WeightTable = _key(
+    weights_neutral: WeightTable = setting(
         "PORTFOLIO_WEIGHTS_NEUTRAL",
         dict(DEFAULT_TABLES["neutral"]),
         "Target weights without a trusted model, and in the middle of 3 regimes, JSON.",
     )
-    weights_stressed: WeightTable = _key(
+    weights_stressed: WeightTable = setting(
         "PORTFOLIO_WEIGHTS_STRESSED", dict(DEFAULT_TABLES["stressed"]), "Target weights in the stressed regime, JSON."
     )
 
     # Logs
-    log_level: LogLevel = _key("LOG_LEVEL", "INFO", "Least severe log line that is kept.")
-    log_file: Path | None = _key("LOG_FILE", None, "A JSON log file, rotated at 5 MB with five kept.")
+    log_level: LogLevel = setting("LOG_LEVEL", "INFO", "Least severe log line that is kept.")
+    log_file: Path | None = setting("LOG_FILE", None, "A JSON log file, rotated at 5 MB with five kept.")
 
     @classmethod
     def settings_customise_sources(
@@ -242,6 +239,16 @@ class Settings(BaseSettings):
         if self.duckdb_file:
             return self.duckdb_file.absolute().with_suffix("")
         return (self.data_dir / self.source).absolute()
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of what may be lost at any time: the clients' own caches."""
+        return self.state_dir / "cache"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Folder of this store's backups."""
+        return (self.backup_dir / self.source).absolute() if self.backup_dir else self.state_dir / "backups"
 
     @property
     def store_path(self) -> Path:

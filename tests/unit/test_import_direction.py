@@ -25,8 +25,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "logs": ("errors",),
     "settings_files": ("errors",),
     "settings_refusals": ("settings_files",),
+    "settings_outside": ("errors",),
     # the policy's tables are defaults of settings, and its rules theirs
-    "settings": ("errors", "settings_files", "settings_refusals", "allocation.policy"),
+    "settings": ("errors", "settings_files", "settings_outside", "settings_refusals", "allocation.policy"),
     "settings_docs": ("settings",),
     # pure: values in, values out
     "features": RECORDS,
