@@ -85,6 +85,7 @@ def configure_logging(run_id: str, *, level: str, file: Path | None, secrets: It
     logging.basicConfig(level=level, handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
     logging.getLogger("py.warnings").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every address it asks, those with keys in them too
     logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # what became of each start is in the fit's own table
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from portfolio.errors import UsageError
-from portfolio.logs import configure_logging
-from portfolio.settings import Settings, is_secret, read_settings, unknown_keys
+from portfolio.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from portfolio.day.run import Run
-
-log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 86_400.0  # a day: longer is a typing error
 
@@ -62,27 +58,10 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
 
 def start(command: str, arguments: argparse.Namespace) -> Run:
     """Read the settings, take "now", start logging, and warn of keys this release does not know."""
-    from portfolio.day.run import begin_run, new_run_id  # noqa: PLC0415  # pandas and the calendars: not for --help
-    from portfolio.sessions import now_utc  # noqa: PLC0415
+    from portfolio.day.entry import enter  # noqa: PLC0415  # pandas and the calendars: not for --help
 
-    settings = settings_for(arguments)
-    started_at = now_utc()
-    run_id = new_run_id(started_at)
-    start_logging(settings, run_id)
     as_of = instant_of(arguments.as_of) if getattr(arguments, "as_of", None) is not None else None
-    return begin_run(command, settings, started_at, run_id, as_of)
-
-
-def start_logging(settings: Settings, run_id: str) -> None:
-    """Start logging under the settings and warn of unknown keys."""
-    secrets = [
-        getattr(settings, name).get_secret_value()
-        for name in Settings.model_fields
-        if is_secret(name) and getattr(settings, name) is not None
-    ]
-    configure_logging(run_id, level=settings.log_level, file=settings.log_file, secrets=secrets)
-    for key in unknown_keys():
-        log.warning("setting not known to this release, ignored", extra={"key": key})
+    return enter(command, settings_for(arguments), as_of)
 
 
 def instant_of(text: str) -> datetime:

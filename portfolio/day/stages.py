@@ -96,13 +96,18 @@ def writing(run: Run, wait_s: float = 0.0) -> Iterator[tuple[Store, Ending]]:
 
 def run_day(run: Run, wait_s: float = 0.0, since: date | None = None) -> Day:
     """Do the whole day for the run's instant and return its answer."""
-    batch, unfetched = _fetched(run, since)
+    batch, unfetched = fetched(run, since)
     with writing(run, wait_s) as (store, ending):
         append_findings(store, run.run_id, unfetched)
         update = update_stage(store, run, batch, ending) if batch is not None else None
-        signal = signal_stage(store, run, ending, (*unfetched, *(update.noticed if update else ())))
-        orders = orders_stage(store, run, signal, ending)
-        page = page_stage(store, run, ending) if signal.row else run.page_path
+        return decision_stages(store, run, ending, (*unfetched, *(update.noticed if update else ())))
+
+
+def decision_stages(store: Store, run: Run, ending: Ending, noticed: tuple[Finding, ...]) -> Day:
+    """Decide the session, plan its orders and write the page."""
+    signal = signal_stage(store, run, ending, noticed)
+    orders = orders_stage(store, run, signal, ending)
+    page = page_stage(store, run, ending) if signal.row else run.page_path
     return Day(signal, orders, page, ending.exit_code)
 
 
@@ -180,7 +185,7 @@ def page_stage(store: Store, run: Run, ending: Ending) -> Path:
     return run.page_path
 
 
-def _fetched(run: Run, since: date | None) -> tuple[Batch | None, tuple[Finding, ...]]:
+def fetched(run: Run, since: date | None = None) -> tuple[Batch | None, tuple[Finding, ...]]:
     """Fetch, or say why not: the day goes on without, and stale data then holds it."""
     try:
         return fetch(run, since), ()

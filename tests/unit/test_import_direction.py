@@ -23,6 +23,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "universe": ("errors",),
     "sessions": ("errors",),
     "logs": ("errors",),
+    "atomic": (),
+    "processes": (),
+    "status": ("atomic", "processes"),
     "settings_files": ("errors",),
     "settings_refusals": ("settings_files",),
     "settings_outside": ("errors",),
@@ -38,11 +41,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "performance": RECORDS,
     # edges
     "sources": (*RECORDS, "sessions"),
-    "store": (*RECORDS, "sources.checks"),  # the record that is appended
-    "report": (*RECORDS, "sessions"),
-    "health": (*RECORDS, "store", "settings"),
+    "store": (*RECORDS, "processes", "sources.checks"),  # the record that is appended
+    "report": (*RECORDS, "atomic", "sessions"),
+    "health": (*RECORDS, "store", "settings", "status"),
     # composers
-    "day": (*RECORDS, *PURE, "report", "sessions", "settings", "sources", "store"),
+    "day": (*RECORDS, *PURE, "logs", "report", "sessions", "settings", "sources", "store"),
     "cli": ("",),
     "__main__": ("cli",),
     "__init__": (),

@@ -1,0 +1,17 @@
+"""Names that Prefect's UI, the metrics and other programs rely on."""
+
+from __future__ import annotations
+
+WORK_POOL = "portfolio"
+WORK_QUEUE = "local"  # the queue of a laptop; a host has one for each slot
+WRITER_LIMIT = "portfolio-writer"  # for queueing only: the store's own lock is the truth about who writes
+MANAGED = "managed-by:portfolio"  # the tag by which deployments that are gone are found
+
+DATA_UPDATE = "data-update"
+SIGNAL_GENERATION = "signal-generation"
+BACKUP = "backup"
+
+DAILY, NIGHTLY = "daily", "nightly"
+SIGNAL_DEPLOYMENT = f"{SIGNAL_GENERATION}/{DAILY}"
+UPDATE_DEPLOYMENT = f"{DATA_UPDATE}/{DAILY}"
+BACKUP_DEPLOYMENT = f"{BACKUP}/{NIGHTLY}"
