@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from portfolio.atomic import replace_text
 from portfolio.findings import Severity
 from portfolio.report import wording
 from portfolio.report.regime_chart import regime_charts
@@ -21,12 +18,13 @@ from portfolio.report.weights_chart import WeightRow, weights_chart
 from portfolio.universe import CASH
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from portfolio.findings import Finding
     from portfolio.report.data import FreshnessRow, OrderRow, ReportData
 
 FINDINGS_SHOWN = 100  # a flood is told by its count; the rows are in the store
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
-READABLE_BY_ALL = 0o644  # the web server runs as another user
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +59,7 @@ def render_page(data: ReportData) -> str:
 
 def write_page(path: Path, html: str) -> None:
     """Write the page so that a reader sees the old one or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(html)
-            stream.flush()
-            os.fchmod(stream.fileno(), READABLE_BY_ALL)
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+    replace_text(path, html)
 
 
 def sells_first(orders: tuple[OrderRow, ...]) -> list[OrderRow]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portfolio.errors import StoreBusyError, StoreError
+from portfolio.processes import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def read_holder(path: Path) -> LockHolder | None:
     """Read who holds the store's lock, None when nobody living has written it down."""
     try:
         holder = LockHolder(**json.loads(lock_path(path).read_text("utf-8")))
-        return holder if _is_alive(holder.pid) else None
+        return holder if is_alive(holder.pid) else None
     except (OSError, ValueError, TypeError):  # no file, or text that nobody of ours has finished writing
         return None
 
@@ -106,13 +107,3 @@ def _ourselves() -> LockHolder:
 def _write_down(descriptor: int, text: str) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
