@@ -48,6 +48,16 @@ class ModelError(PortfolioError):
     """A model's files cannot be used as they are."""
 
 
+class BackupError(PortfolioError):
+    """A backup that cannot be made, or cannot be trusted."""
+
+
+class RestoreRefusedError(PortfolioError):
+    """A restore that would break a rule; nothing was changed."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class SourceError(PortfolioError):
     """A data source did not give what was asked."""
 

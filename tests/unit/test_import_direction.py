@@ -43,9 +43,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sources": (*RECORDS, "sessions"),
     "store": (*RECORDS, "processes", "sources.checks"),  # the record that is appended
     "report": (*RECORDS, "atomic", "sessions"),
-    "health": (*RECORDS, "store", "settings", "status"),
+    "backup": (*RECORDS, "sessions", "store"),
+    "health": (*RECORDS, "backup", "store", "settings", "status"),
     # composers
-    "day": (*RECORDS, *PURE, "logs", "report", "sessions", "settings", "sources", "store"),
+    "day": (*RECORDS, *PURE, "backup", "logs", "report", "sessions", "settings", "sources", "store"),
     "cli": ("",),
     "__main__": ("cli",),
     "__init__": (),
