@@ -6,9 +6,9 @@ Pure: a line and an instant in, a chart out; a fault is another chart.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -49,26 +49,26 @@ def chart_of(line: Line, now: datetime) -> Chart:
     bars["volume"] = (bars["volume"] * shares).round()
     amounts = dividends["value"] / later_splits(dividends["date"], splits)
     bars["adjclose"] = bars["close"] * _dividend_factors(bars, dividends["date"], amounts)
-    bars["stamp"] = epoch(bars["stamp_at"])
+    bars = bars.assign(stamp=epoch(bars["stamp_at"]))
     return Chart(
         meta=_meta(line, bars, now),
         bars=bars[["stamp", *PRICES, "adjclose", "volume"]],
-        dividends=pd.DataFrame({"stamp": epoch(dividends["opens_at"]), "amount": amounts.to_numpy(dtype="float64")}),
-        splits=pd.DataFrame({"stamp": epoch(splits["opens_at"]), "ratio": splits["value"].to_numpy(dtype="float64")}),
+        dividends=pd.DataFrame({"stamp": epoch(dividends["opens_at"]), "amount": amounts.astype("float64")}),
+        splits=pd.DataFrame({"stamp": epoch(splits["opens_at"]), "ratio": splits["value"].astype("float64")}),
     )
 
 
-def later_splits(days: pd.Series, splits: pd.DataFrame) -> np.ndarray:
+def later_splits(days: pd.Series, splits: pd.DataFrame) -> pd.Series:
     """How many shares of now one share of each day became: the product of the ratios of splits after it."""
-    shares = np.ones(len(days))
-    for split in splits.itertuples():
-        shares[(days < split.date).to_numpy()] *= split.value
+    shares = pd.Series(1.0, index=days.index)
+    for day, ratio in zip(splits["date"], splits["value"], strict=True):
+        shares = shares.where(days >= day, shares * ratio)
     return shares
 
 
-def epoch(instants: pd.Series) -> np.ndarray:
+def epoch(instants: pd.Series) -> pd.Series:
     """Instants as whole seconds since 1970."""
-    return pd.DatetimeIndex(instants).as_unit("s").asi8
+    return instants.dt.as_unit("s").astype("int64")
 
 
 def _with_running_bar(known: pd.DataFrame, now: datetime) -> pd.DataFrame:
@@ -84,13 +84,13 @@ def _with_running_bar(known: pd.DataFrame, now: datetime) -> pd.DataFrame:
     return bars
 
 
-def _dividend_factors(bars: pd.DataFrame, days: pd.Series, amounts: pd.Series) -> np.ndarray:
+def _dividend_factors(bars: pd.DataFrame, days: pd.Series, amounts: pd.Series) -> pd.Series:
     """Yahoo's adjusted close: before each dividend, less its share of the close of the session before."""
-    factors = np.ones(len(bars))
+    factors = pd.Series(1.0, index=bars.index)
     for day, amount in zip(days, amounts, strict=True):
-        before = (bars["date"] < day).to_numpy()
+        before = bars["date"] < day
         if before.any():
-            factors[before] *= 1 - amount / bars["close"].to_numpy()[before][-1]
+            factors = factors.where(~before, factors * (1 - amount / bars.loc[before, "close"].iloc[-1]))
     return factors
 
 
@@ -100,7 +100,7 @@ def _meta(line: Line, bars: pd.DataFrame, now: datetime) -> dict[str, Any]:
     meta = {
         **line.meta,
         "symbol": line.symbol,
-        "gmtoffset": int(local.utcoffset().total_seconds()),
+        "gmtoffset": int((local.utcoffset() or timedelta()).total_seconds()),
         "timezone": local.tzname(),
         "priceHint": 2,
         "dataGranularity": "1d",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
@@ -112,5 +112,5 @@ def _page(rows: pd.DataFrame, query: Mapping[str, str], realtime: dict[str, str]
     return Answer(200, f"{text}\n</observations>\n".encode(), XML)
 
 
-def _attributes(values: Mapping[object, object]) -> str:
+def _attributes(values: Mapping[Any, Any]) -> str:
     return " ".join(f"{name}={quoteattr(str(value))}" for name, value in values.items())

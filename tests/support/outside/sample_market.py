@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PARIS_META = {"exchangeTimezoneName": "Europe/Paris", "exchangeName": "PAR", "fullExchangeName": "Paris"}
 NEW_YORK_META = {"exchangeTimezoneName": "America/New_York", "exchangeName": "SNP", "fullExchangeName": "SNP"}
+THOUSANDS = 1000.0  # an index of this size is quoted with two digits
 ALWAYS = (date(1990, 1, 1), date(2099, 12, 31))
 
 
@@ -67,16 +68,16 @@ def write_series(folder: Path, series: str, values: pd.Series) -> None:
 
 def bars_of(symbol: str, closes: pd.Series) -> pd.DataFrame:
     """Made-up opens, highs, lows and volumes around given closes, drawn from the symbol's name and the place."""
-    draw = drawing(symbol)
-    digits = 2 if closes.iloc[-1] >= 1000 else 4
-    close = closes.round(digits)
-    before = close.shift(1).fillna(close)
-    first = (before * (1 + 0.002 * draw.standard_normal(len(close)))).round(digits)
-    reach = 1 + 0.004 * draw.random((2, len(close)))
-    high = (np.maximum(first, close) * reach[0]).round(digits)
-    low = (np.minimum(first, close) / reach[1]).round(digits)
-    volume = np.exp(11 + 0.4 * draw.standard_normal(len(close))).round().astype("int64")
-    return pd.DataFrame({"open": first, "high": high, "low": low, "close": close, "volume": volume})
+    draw, count = drawing(symbol), len(closes)
+    digits = 2 if closes.iloc[-1] >= THOUSANDS else 4
+    close = np.asarray(closes, dtype=np.float64).round(digits)
+    before = np.concatenate([close[:1], close[:-1]])
+    first = (before * (1 + 0.002 * draw.standard_normal(count))).round(digits)
+    high = (np.maximum(first, close) * (1 + 0.004 * draw.random(count))).round(digits)
+    low = (np.minimum(first, close) / (1 + 0.004 * draw.random(count))).round(digits)
+    volume = np.exp(11 + 0.4 * draw.standard_normal(count)).round().astype("int64")
+    columns = {"open": first, "high": high, "low": low, "close": close, "volume": volume}
+    return pd.DataFrame(columns, index=closes.index)
 
 
 def drawing(name: str) -> np.random.Generator:
@@ -87,24 +88,24 @@ def drawing(name: str) -> np.random.Generator:
 def _emerging(world: pd.Series) -> pd.Series:
     """Made up: most of the world line's return, and some of its own."""
     own = 0.006 * drawing("PAEEM.PA").standard_normal(len(world))
-    growth = 1 + 0.8 * world.pct_change().fillna(0.0) + own
-    return 12.0 * growth.cumprod()
+    returns = np.asarray(world.pct_change().fillna(0.0), dtype=np.float64)
+    growth = 1 + 0.8 * returns + own
+    return pd.DataFrame({"close": 12.0 * growth.cumprod()}, index=world.index)["close"]
 
 
 def _made_up_macro(macro: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     days = macro["DGS10"].index
     early = days[days < macro["VIXCLS"].index[0]]
-    vix = pd.Series(_wandering("VIXCLS", len(early), 19.0, 1.2).clip(9.0, 80.0), early)
-    spread = pd.Series(_wandering("BAA10Y", len(days), 2.6, 0.05).clip(1.2, 6.5), days)
+    vix = _wandering("VIXCLS", early, 19.0, 1.2).clip(9.0, 80.0)
+    spread = _wandering("BAA10Y", days, 2.6, 0.05).clip(1.2, 6.5)
     return {"VIXCLS": pd.concat([vix, macro["VIXCLS"]]).round(2), "BAA10Y": spread.round(2)}
 
 
-def _wandering(name: str, length: int, level: float, step: float) -> np.ndarray:
+def _wandering(name: str, days: pd.Index, level: float, step: float) -> pd.Series:
     """A path that returns to its level, a fiftieth of the way each day."""
-    steps = step * drawing(name).standard_normal(length)
-    path = np.empty(length)
-    place = level
-    for day in range(length):
-        place += (level - place) / 50 + steps[day]
-        path[day] = place
-    return path
+    steps = step * drawing(name).standard_normal(len(days))
+    path, place = [], level
+    for own in steps.tolist():
+        place += (level - place) / 50 + own
+        path.append(place)
+    return pd.DataFrame({"value": path}, index=days)["value"]

@@ -179,15 +179,16 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(market: Path, port: int = 0) -> Iterator[Stub]:
     """Serve a market's folder until the block ends; a crash of the stub itself is raised there."""
-    with Server(port) as server:
-        stub = server.stub = Stub(World(read_market(market)), f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield stub
-        finally:
-            server.shutdown()
-            thread.join()
-            server.cut()
-    if server.crashes:
-        raise server.crashes[0]
+    server = Server(port)
+    stub = server.stub = Stub(World(read_market(market)), f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.cut()
+        server.server_close()
+        if server.crashes:
+            raise server.crashes[0]
