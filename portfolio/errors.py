@@ -44,6 +44,10 @@ class StoreError(PortfolioError):
     """The store cannot be used as it is: damaged, foreign, or of another schema."""
 
 
+class ForeignStoreError(StoreError):
+    """A DuckDB file of another program, which is nobody's to replace."""
+
+
 class ModelError(PortfolioError):
     """A model's files cannot be used as they are."""
 
@@ -60,6 +64,10 @@ class RestoreRefusedError(PortfolioError):
 
 class SourceError(PortfolioError):
     """A data source did not give what was asked."""
+
+
+class OutputError(PortfolioError):
+    """A run left something out, or wrong, that it should have left behind."""
 
 
 class RuleRefusedError(PortfolioError):

@@ -30,11 +30,10 @@ def _web_address(value: str) -> str:
 
 def _uuid(value: SecretStr) -> SecretStr:
     try:
-        UUID(value.get_secret_value())
+        return SecretStr(str(UUID(value.get_secret_value())))  # as pings spell it, so that logs know it by
     except ValueError:
         message = "must be the check's UUID, as its page shows it: 8-4-4-4-12 hexadecimal digits"
         raise ValueError(message) from None  # the cause would show the value
-    return value
 
 
 def _clock_time(value: str) -> str:

@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from portfolio.day.stages import run_day  # noqa: PLC0415  # DuckDB, pandas: not for --help
+    from portfolio.day.watched import watched_day  # noqa: PLC0415  # DuckDB, pandas: not for --help
 
     begun = start("run", arguments)
-    day = run_day(begun, arguments.wait)
+    day = watched_day(begun, arguments.wait)
     orders = day.orders.document(begun.moment.session.isoformat())
     if arguments.json:
         page = str(day.page) if day.signal.row else None

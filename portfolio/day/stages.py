@@ -134,7 +134,12 @@ def signal_stage(store: Store, run: Run, ending: Ending, noticed: tuple[Finding,
     ending.exit_code = ExitCode.HOLD if answer["decision"] == "HOLD" else ExitCode.DONE
     if answer["decision"] == "HOLD":
         log.warning("the day is blocked: HOLD", extra={"reasons": answer["reasons"]})
-    ending.detail["signal"] = {"decision": answer["decision"], "model_id": answer["model_id"]}
+    revision = signal.row.revision if signal.row else None  # none when the session was not to be logged
+    ending.detail["signal"] = {
+        "decision": answer["decision"],
+        "model_id": answer["model_id"],
+        "revision": revision,
+    }
     log.info("decided", extra={"session": answer["session"], "decision": answer["decision"]})
     return signal
 
@@ -190,8 +195,13 @@ def fetched(run: Run, since: date | None = None) -> tuple[Batch | None, tuple[Fi
     try:
         return fetch(run, since), ()
     except SourceError as error:
-        log.warning("nothing fetched", extra={"reason": str(error)})
-        return None, (Finding(Severity.WARNING, "fetch-failed", "", str(error), run.moment.session),)
+        return None, (not_fetched(run, error),)
+
+
+def not_fetched(run: Run, error: SourceError) -> Finding:
+    """Tell that nothing could be fetched; whether the day is blocked by it, staleness decides."""
+    log.warning("nothing fetched", extra={"reason": str(error)})
+    return Finding(Severity.WARNING, "fetch-failed", "", str(error), run.moment.session)
 
 
 def _failed(error: BaseException) -> Ending:

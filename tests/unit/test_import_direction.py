@@ -17,6 +17,7 @@ OTHERS = ("flows", "tests", "bench")  # which portfolio never imports
 # What each room may import of portfolio, as prefixes of module names; itself it may always.
 PURE = ("features", "regime", "allocation", "ledger", "orders", "performance")
 RECORDS = ("errors", "findings", "universe")
+EDGES = ("report", "sources", "store")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "errors": (),
     "findings": (),
@@ -43,10 +44,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sources": (*RECORDS, "sessions"),
     "store": (*RECORDS, "processes", "sources.checks"),  # the record that is appended
     "report": (*RECORDS, "atomic", "sessions"),
-    "backup": (*RECORDS, "sessions", "store"),
+    "backup": (*RECORDS, "atomic", "sessions", "store"),
     "health": (*RECORDS, "backup", "store", "settings", "status"),
     # composers
-    "day": (*RECORDS, *PURE, "backup", "logs", "report", "sessions", "settings", "sources", "store"),
+    "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "logs", "sessions", "settings"),
     "cli": ("",),
     "__main__": ("cli",),
     "__init__": (),
