@@ -48,18 +48,18 @@ def today_at(now: datetime) -> str:
     return f"{pd.Timestamp(now).tz_convert(NEW_YORK):%Y-%m-%d}"
 
 
-def answer_observations(question: Question, series: pd.DataFrame | None, now: datetime) -> Answer:
-    """Answer with the observations known at `now`, as they stood in the span of real time asked for."""
+def answer_observations(question: Question, known: pd.DataFrame | None, now: datetime) -> Answer:
+    """Answer with the observations known by now, as they stood in the span of real time asked for."""
     query, today = question.query, today_at(now)
     begins, ends = query.get("realtime_start", today), query.get("realtime_end", today)
     refused = key_refused(query)
-    if not refused and series is None:
+    if not refused and known is None:
         refused = "Bad Request.  The series does not exist."
     if not refused and begins > today:
         refused = "Bad Request.  Variable realtime_start can not be after today's date."
-    if refused or series is None:
+    if refused or known is None:
         return fred_error(query, 400, refused)
-    rows = vintages(series[series["known_at"] <= now], begins, ends)
+    rows = vintages(known, begins, ends)
     if rows["realtime_start"].nunique() > MOST_VINTAGES:
         return fred_error(query, 400, "Bad Request.  This exceeds the maximum number of vintage dates allowed (2000).")
     return _page(rows, query, {"realtime_start": begins, "realtime_end": ends})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from tests.support.outside.faults import Fault
     from tests.support.outside.records import Question
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST instead of FIN
@@ -51,6 +52,14 @@ class Stub:
     def at(self, instant: datetime | None) -> None:
         """Set the services' clock: nothing later is served. None: everything there is, and the wall clock."""
         self.world.now = instant
+
+    def inject(self, *faults: Fault) -> None:
+        """Let these go wrong from now on, beside those injected before."""
+        self.world.faults.inject(*faults)
+
+    def clear(self) -> None:
+        """Let nothing go wrong any more."""
+        self.world.faults.clear()
 
     @property
     def requests(self) -> tuple[Asked, ...]:
