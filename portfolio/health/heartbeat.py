@@ -37,15 +37,18 @@ UNKNOWN_CHECK = "the service knows no such check: compare HEALTHCHECK_UUID with 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """One job's pings to one check; without a check nothing is sent."""
+    """One job's pings to one check; without a check nothing is sent.
+
+    `run_id` joins the pings of one run, whose duration the service then tells; empty when its pings come from several.
+    """
 
     url: str
     check: str | None = field(repr=False)
-    run_id: str
+    run_id: str = ""
     timeout_s: float = TIMEOUT_S
 
     @classmethod
-    def from_settings(cls, settings: Settings, run_id: str) -> Heartbeat:
+    def from_settings(cls, settings: Settings, run_id: str = "") -> Heartbeat:
         """Return the pings of one run under the settings."""
         check = settings.healthcheck_uuid
         return cls(settings.healthchecks_url, check.get_secret_value() if check else None, run_id)
@@ -82,7 +85,7 @@ class Heartbeat:
 
     @property
     def _stamp(self) -> str:
-        return f"release {__version__}, run {self.run_id}: see its log lines"
+        return f"release {__version__}, run {self.run_id or 'without a name'}"
 
     def _ping(self, signal: str, body: str) -> None:
         if self.check is None:
@@ -116,7 +119,7 @@ class Heartbeat:
         try:
             with requests.post(
                 f"{self.url}/{self.check}{path}",
-                params={"rid": str(uuid5(NAMESPACE_URL, self.run_id))},
+                params={"rid": str(uuid5(NAMESPACE_URL, self.run_id))} if self.run_id else {},
                 data=body.encode()[:BODY_BYTES].decode(errors="ignore").encode(),
                 headers={"User-Agent": f"financeportfolio/{__version__}", "Content-Type": "text/plain; charset=utf-8"},
                 timeout=left_s,
