@@ -11,8 +11,9 @@ It answers as the services do, up to an instant, and does wrong only what is inj
 from __future__ import annotations
 
 from tests.support.outside.faults import Fault
+from tests.support.outside.file_market import market_of_files
 from tests.support.outside.records import Asked
 from tests.support.outside.sample_market import market_of_sample
 from tests.support.outside.serve import Stub, serving
 
-__all__ = ["Asked", "Fault", "Stub", "market_of_sample", "serving"]
+__all__ = ["Asked", "Fault", "Stub", "market_of_files", "market_of_sample", "serving"]

@@ -56,7 +56,7 @@ def _server_error(_answer: Answer, question: Question, _fault: Fault) -> Answer:
     return refusal(500, "Internal Server Error", "Something went wrong")
 
 
-def _slow(answer: Answer, _question: Question, _fault: Fault) -> Answer:
+def _slow(answer: Answer, _question: Question, fault: Fault) -> Answer:
     return replace(answer, wait_s=fault.factor or SLOW_S)
 
 
@@ -64,7 +64,7 @@ def _never(answer: Answer, _question: Question, _fault: Fault) -> Answer:
     return replace(answer, wait_s=FOR_EVER_S)
 
 
-def _trickle(answer: Answer, _question: Question, _fault: Fault) -> Answer:
+def _trickle(answer: Answer, _question: Question, fault: Fault) -> Answer:
     return replace(answer, pace_s=fault.factor or PACE_S)
 
 
