@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SOURCE ?= sample
+PORT ?= 4200
 ARGS ?=
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -11,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check unit integration smoke bench lock docs format clean
+.PHONY: help setup run up down test check unit integration smoke bench lock docs format clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +21,12 @@ setup: $(VENV)/.dev ## make the environment with the development tools
 
 run: $(VENV)/.runtime ## the whole day: SOURCE=sample (default) or live, ARGS="--as-of ..."
 	@$(BIN)/portfolio run --source $(SOURCE) $(ARGS)
+
+up: $(VENV)/.runtime ## the daemon in the background, with Prefect's UI: SOURCE=sample (default) or live, PORT=4200
+	@$(BIN)/python -m flows.daemon up --source $(SOURCE) --port $(PORT)
+
+down: $(VENV)/.runtime ## end the daemon of that SOURCE; running flows finish first
+	@$(BIN)/python -m flows.daemon down --source $(SOURCE)
 
 test: check $(VENV)/.dev ## check, then every test with coverage
 	$(BIN)/python -m pytest tests/unit tests/integration tests/smoke --cov --cov-report=term --cov-report=xml

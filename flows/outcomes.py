@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.states import Completed, Failed
 
+from portfolio.day.stages import OUTCOMES
 from portfolio.errors import ExitCode
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
 HOLD, SKIPPED = "Hold", "Skipped"
-WORDS = {
-    ExitCode.DONE: "done",
-    ExitCode.HOLD: "hold",
-    ExitCode.REFUSED: "refused",
-    ExitCode.FAILED: "failed",
-    ExitCode.USAGE: "failed",
-    ExitCode.BUSY: "busy",
-}
 
 
 def state_of(code: ExitCode, message: str) -> State[Any]:
@@ -31,7 +24,7 @@ def state_of(code: ExitCode, message: str) -> State[Any]:
         return Completed(message=message)
     if code is ExitCode.HOLD:
         return Completed(name=HOLD, message=message)
-    return Failed(name=WORDS[code].capitalize(), message=message)
+    return Failed(name=OUTCOMES[code].capitalize(), message=message)
 
 
 def skipped(message: str) -> State[Any]:

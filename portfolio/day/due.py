@@ -69,6 +69,13 @@ def sessions_due(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple
     return (*made_up, *((Due(moment.session, moment.decided_at, made_up=False),) if opens_today else ()))
 
 
+def sessions_missed(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple[Due, ...]:
+    """List the sessions whose hour has passed without a decision: what the schedule will not come back to."""
+    due = sessions_due(moment, newest, day_at)
+    decided = newest.session if newest else None
+    return tuple(item for item in due if item.session != decided and _at(item.session, day_at) <= moment.decided_at)
+
+
 def _undecided(moment: Moment, newest: SignalRow | None) -> list[date]:
     if newest is None:
         return []

@@ -28,17 +28,18 @@ from portfolio.store.publish import publish
 from portfolio.store.signals import read_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
     from portfolio.day.run import Run
     from portfolio.sources.batch import Batch
+    from portfolio.status import Outcome
     from portfolio.store.connection import Store
 
 log = logging.getLogger(__name__)
 
-OUTCOMES = {
+OUTCOMES: Mapping[ExitCode, Outcome] = {
     ExitCode.DONE: "done",
     ExitCode.HOLD: "hold",
     ExitCode.REFUSED: "refused",

@@ -1,0 +1,106 @@
+"""`data-update`: fetch, check, store; then start the decision of each session that is due."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  # Prefect reads the parameters' types at run time
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.artifacts import show_update
+from flows.dead_runs import close_dead_runs
+from flows.job import Job, job
+from flows.names import DATA_UPDATE
+from flows.starting import start_signal
+from flows.turn import LOCK_WAIT_S, writers_turn
+from portfolio.day.due import Due, is_session_day, newest_decision, sessions_due
+from portfolio.day.morning import store_fetched
+from portfolio.day.stages import not_fetched
+from portfolio.day.update import Update, fetch
+from portfolio.errors import ExitCode, SourceError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from portfolio.day.run import Run
+    from portfolio.findings import Finding
+    from portfolio.sources.batch import Batch
+
+RETRY_AFTER = (30, 150)  # in units of PORTFOLIO_FETCH_BACKOFF_S: a minute and five by default
+
+
+@flow(name=DATA_UPDATE)
+def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) -> State[Any]:  # noqa: FBT001, FBT002  # Prefect's form has switches
+    """Bring prices and macro values up to date, and start the decisions that are due.
+
+    `as_of`: decide as at this instant instead of now. `only_if_undecided`: do nothing when the session that opens
+    today has its target already: the second try of a morning.
+    """
+    with job(DATA_UPDATE, "update", as_of) as this:
+        this.heartbeat.start()
+        close_dead_runs()
+        due = due_now(this, only_if_undecided=only_if_undecided)
+        if not due and (only_if_undecided or not is_session_day(this.run.moment)):
+            return nothing_due(this)
+        batch, unfetched = fetched(this.run)
+        update, code = store_prices(this.run, batch, unfetched)
+        show_update(update, unfetched)
+        start_signal(due, (*unfetched, *(update.noticed if update else ())))
+        return ended(this, code, _in_words(update, unfetched, due), due)
+
+
+def due_now(this: Job, *, only_if_undecided: bool) -> tuple[Due, ...]:
+    """List the sessions to decide."""
+    run, newest = this.run, newest_decision(this.run)
+    due = sessions_due(run.moment, newest, run.settings.day_at)
+    decided = newest is not None and newest.session == run.moment.session and newest.decision == "TARGET"
+    return () if only_if_undecided and decided else due
+
+
+def nothing_due(this: Job) -> State[Any]:
+    """End a run that had nothing to do, and tell the dead-man's switch that somebody looked."""
+    session = this.run.moment.session
+    words = f"nothing to decide: the next session is {session}"
+    this.heartbeat.success(words)
+    return this.skipped(words)
+
+
+def ended(this: Job, code: ExitCode, words: str, due: tuple[Due, ...]) -> State[Any]:
+    """End a run; the decisions it started ping by themselves."""
+    if not due:
+        tell = this.heartbeat.success if code is ExitCode.DONE else this.heartbeat.fail
+        tell("prices and macro values only, no decision was due")
+    return this.ended(code, words)
+
+
+def fetched(run: Run) -> tuple[Batch | None, tuple[Finding, ...]]:
+    """Fetch, or say why nothing came after all tries: the decision is then taken on what there is, and may HOLD."""
+    backoff = run.settings.fetch_backoff_s
+    try:
+        return fetch_prices.with_options(retry_delay_seconds=[units * backoff for units in RETRY_AFTER])(run), ()
+    except SourceError as error:
+        return None, (not_fetched(run, error),)
+
+
+@task(name="fetch", retries=len(RETRY_AFTER), retry_jitter_factor=0.5, cache_policy=NO_CACHE, persist_result=False)
+def fetch_prices(run: Run) -> Batch:
+    """Ask the outside services; each request has its own tries, this is for services that are down."""
+    return fetch(run)
+
+
+@task(name="store", cache_policy=NO_CACHE, persist_result=False)
+def store_prices(run: Run, batch: Batch | None, unfetched: tuple[Finding, ...]) -> tuple[Update | None, ExitCode]:
+    """Check and append what came, as the only writer."""
+    with writers_turn():
+        return store_fetched(run, batch, unfetched, LOCK_WAIT_S)
+
+
+def _in_words(update: Update | None, unfetched: tuple[Finding, ...], due: tuple[Due, ...]) -> str:
+    started = ", ".join(str(item.session) for item in due) or "none"
+    if update is None:
+        what = unfetched[0].message
+    else:
+        receipt = update.receipt
+        what = f"{receipt.rows_in} rows believed, {receipt.rows_new} new, {receipt.rows_quarantined} quarantined"
+    return f"{what}; decisions started: {started}"

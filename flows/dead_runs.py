@@ -1,0 +1,85 @@
+"""Runs that Prefect still calls running although their process has gone: closed, so that nothing waits for ever.
+
+A worker that is killed, or a machine that loses power, leaves them; Prefect's own server never closes them.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.runtime import flow_run as current
+from prefect.states import Crashed
+
+from flows.names import MANAGED, WRITER_LIMIT
+from portfolio.sessions import now_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from prefect.client.schemas.objects import FlowRun
+
+log = logging.getLogger(__name__)
+
+IN_HAND = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+RUN_VARIABLE = b"PREFECT__FLOW_RUN_ID="  # what a worker gives each flow's process
+GONE = "Its process has gone; a later run closed it."
+STARTING = timedelta(minutes=2)  # a run in hand younger than this may have no process yet
+
+
+def close_dead_runs(
+    is_alive: Callable[[UUID], bool] | None = None, starting: timedelta = STARTING
+) -> tuple[FlowRun, ...]:
+    """Mark our runs in hand that have no process on this machine as crashed, and return them."""
+    alive = is_alive or _processes()
+    with get_client(sync_client=True) as client:
+        dead = tuple(run for run in _in_hand(client) if _is_dead(run, alive, starting))
+        for run in dead:
+            client.set_flow_run_state(run.id, Crashed(message=GONE), force=True)
+            log.warning("dead run closed", extra={"flow_run": run.name})
+        if dead:
+            _free_the_writers_turn(client)
+    return dead
+
+
+def _in_hand(client: SyncPrefectClient) -> list[FlowRun]:
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=IN_HAND))),
+    )
+
+
+def _is_dead(run: FlowRun, is_alive: Callable[[UUID], bool], starting: timedelta) -> bool:
+    if str(run.id) == current.id or is_alive(run.id):
+        return False
+    since = run.state.timestamp if run.state else None
+    return since is None or now_utc() - since > starting
+
+
+def _processes() -> Callable[[UUID], bool]:
+    running = set()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            values = environment.read_bytes().split(b"\0")
+        except OSError:  # ended meanwhile, or another user's
+            continue
+        running |= {value.removeprefix(RUN_VARIABLE) for value in values if value.startswith(RUN_VARIABLE)}
+    return lambda run_id: str(run_id).encode() in running
+
+
+def _free_the_writers_turn(client: SyncPrefectClient) -> None:
+    """Give back the place a dead writer held; were a living one to hold it, the store's lock still parts them."""
+    client.update_global_concurrency_limit(WRITER_LIMIT, GlobalConcurrencyLimitUpdate(active_slots=0))

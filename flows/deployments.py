@@ -1,0 +1,119 @@
+"""The deployments: what runs when, on which queue. Register them as often as you like; those gone are removed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.utilities.callables import parameter_schema
+from prefect.workers.process import ProcessWorker
+
+from flows.backup import backup
+from flows.data_update import data_update
+from flows.names import BACKUP_DEPLOYMENT, MANAGED, SIGNAL_DEPLOYMENT, UPDATE_DEPLOYMENT, WORK_POOL, WRITER_LIMIT
+from flows.signal_generation import signal_generation
+from portfolio import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prefect import Flow
+
+    from portfolio.settings import Settings
+
+PARIS = "Europe/Paris"
+WEEKDAYS, EVERY_DAY = "1-5", "*"
+SECOND_TRY = timedelta(minutes=45)  # for a morning whose feed was late; the open is at 9
+LAST_TRY = time(8, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One deployment: its flow, its name in full, and when it runs by itself."""
+
+    flow: Flow[..., Any]
+    name: str
+    schedules: tuple[DeploymentScheduleCreate, ...] = field(default=())
+
+
+def planned(settings: Settings) -> tuple[Planned, ...]:
+    """Return every deployment of this release.
+
+    The times are Paris wall clock, none in the hour that the change of clocks drops or repeats. Holidays are the
+    flow's own affair: it ends as skipped.
+    """
+    first = time.fromisoformat(settings.day_at)
+    update = (_cron("first", first, WEEKDAYS), _cron("second", _later(first), WEEKDAYS, only_if_undecided=True))
+    nightly = (_cron("night", time.fromisoformat(settings.backup_at), EVERY_DAY),)
+    return (
+        Planned(data_update, UPDATE_DEPLOYMENT, update),
+        Planned(signal_generation, SIGNAL_DEPLOYMENT),
+        Planned(backup, BACKUP_DEPLOYMENT, nightly),
+    )
+
+
+def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
+    """Make Prefect's deployments what this release plans, on the given queue, run from the given folder.
+
+    Returns the names of deployments that were removed because this release has them no more.
+    """
+    wanted = planned(settings)
+    with get_client(sync_client=True) as client:
+        _ensure_pool(client)
+        client.upsert_global_concurrency_limit_by_name(WRITER_LIMIT, 1)
+        for item in wanted:
+            _register(client, item, folder, queue)
+        return _prune(client, {item.name for item in wanted})
+
+
+def _cron(slug: str, at: time, weekdays: str, **parameters: object) -> DeploymentScheduleCreate:
+    schedule = CronSchedule(cron=f"{at.minute} {at.hour} * * {weekdays}", timezone=PARIS)
+    return DeploymentScheduleCreate(schedule=schedule, active=True, slug=slug, parameters=parameters)
+
+
+def _later(first: time) -> time:
+    """Return when the second try is: a fixed while after the first, or shortly before the open."""
+    later = timedelta(hours=first.hour, minutes=first.minute) + SECOND_TRY
+    return min(time(later.seconds // 3600, later.seconds // 60 % 60), LAST_TRY)
+
+
+def _ensure_pool(client: SyncPrefectClient) -> None:
+    """Have the process pool, without a limit of its own, which would count dead runs."""
+    template = ProcessWorker.get_default_base_job_template()
+    with suppress(ObjectAlreadyExists):
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))
+
+
+def _register(client: SyncPrefectClient, item: Planned, folder: Path, queue: str) -> None:
+    client.create_deployment(
+        flow_id=client.create_flow(item.flow),
+        name=item.name.partition("/")[2],
+        version=__version__,
+        schedules=list(item.schedules),
+        work_pool_name=WORK_POOL,
+        work_queue_name=queue,
+        entrypoint=f"{item.flow.fn.__module__}.{item.flow.fn.__name__}",
+        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}],
+        description=item.flow.description,
+        parameter_openapi_schema=parameter_schema(item.flow.fn).model_dump_for_openapi(),
+        enforce_parameter_schema=True,
+        tags=[MANAGED],
+    )
+
+
+def _prune(client: SyncPrefectClient, wanted: set[str]) -> tuple[str, ...]:
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED]))
+    removed = []
+    for deployment in client.read_deployments(deployment_filter=ours):
+        name = f"{client.read_flow(deployment.flow_id).name}/{deployment.name}"
+        if name not in wanted:
+            client.delete_deployment(deployment.id)
+            removed.append(name)
+    return tuple(removed)

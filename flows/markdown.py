@@ -1,0 +1,70 @@
+"""A decision as Markdown, from the same documents that the commands print with --json."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SAMPLE = "*Sample data: nothing here is a recommendation.*"
+
+
+def decision_text(answer: Mapping[str, Any], orders: Mapping[str, Any], source: str) -> str:
+    """Tell the decision, its reasons, weights, orders and findings."""
+    account = orders["account"]
+    parts = [
+        *([SAMPLE] if source == "sample" else []),
+        f"# {answer['decision']} for session {answer['session']}",
+        f"As of {answer['as_of']}, decided at {answer['decided_at']}. Model: {answer['model_id'] or 'none'}.",
+        _regime(answer["regime"]["probabilities"]),
+        "## Why",
+        *_bullets(answer["reasons"]),
+        "## Weights" if answer["decision"] == "TARGET" else "## Weights held",
+        table(["line", "weight"], [[line, f"{weight:.2%}"] for line, weight in answer["weights"].items()]),
+        "## Orders",
+        f"Account {account['value_eur']:,.2f} EUR, of which cash {account['cash_eur']:,.2f} EUR.",
+        _orders(orders),
+        "## Findings",
+        _findings(answer["data"]["findings"]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write a Markdown table; a bar or line break in a cell cannot break it."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _regime(probabilities: Mapping[str, float]) -> str:
+    shown = ", ".join(f"{label} {value:.1%}" for label, value in probabilities.items())
+    return f"Regime: {shown}." if shown else ""
+
+
+def _bullets(sentences: Iterable[str]) -> list[str]:
+    return ["\n".join(f"- {_cell(sentence)}" for sentence in sentences)]
+
+
+def _orders(orders: Mapping[str, Any]) -> str:
+    if not orders["orders"]:
+        return f"None: {_cell(orders['why'])}"
+    rows = [_order(item) for item in orders["orders"]]
+    after = f"\n\nCash after: {orders['cash_after_eur']:,.2f} EUR."
+    return table(["side", "shares", "line", "price EUR", "fee EUR", "reason"], rows) + after
+
+
+def _order(item: Mapping[str, Any]) -> list[object]:
+    price, fee = f"{item['price_eur']:.4f}", f"{item['fee_eur']:.2f}"
+    return [item["side"], item["quantity"], item["ticker"], price, fee, item["reason"]]
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> str:
+    if not findings:
+        return "None."
+    told = ("severity", "rule", "subject", "message")
+    return table(told, [[finding[name] for name in told] for finding in findings])

@@ -1,0 +1,36 @@
+"""The writer's turn: flows queue for it at Prefect's leased limit; the store's own lock stays the truth."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+from prefect.concurrency.sync import concurrency
+
+from flows.names import WRITER_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 60.0  # Prefect's shortest: a killed writer's place is free after this long at most
+PATIENCE_S = 90.0  # longer than a dead one's lease
+LOCK_WAIT_S = 120.0  # for the store's lock, which a command by hand may hold
+
+
+@contextmanager
+def writers_turn() -> Iterator[None]:
+    """Wait for the writer's turn; after PATIENCE_S, or when Prefect cannot say, the store's lock alone decides."""
+    with ExitStack() as turn:
+        try:
+            # A lease that cannot be renewed must not end a flow in the middle of its writing.
+            held = concurrency(
+                WRITER_LIMIT, timeout_seconds=PATIENCE_S, lease_duration=LEASE_S, raise_on_lease_renewal_failure=False
+            )
+            turn.enter_context(held)
+        except (TimeoutError, httpx.HTTPError) as error:
+            log.warning("no writer's turn from Prefect, the store's lock decides", extra={"reason": repr(error)})
+        yield
