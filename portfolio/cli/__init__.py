@@ -28,11 +28,14 @@ COMMANDS = {
     "health": "checks, one line each",
     "migrate": "bring the store to this release's schema",
     "publish": "publish a read copy of the store",
+    "backup": "make a verified backup of the store and its models, prune old ones",
+    "verify-backup": "compare a backup with its manifest",
+    "restore": "bring a backup back, keeping what it replaces",
     "config": "show or validate the settings",
 }
 
 EXIT_CODES = """exit codes:
-  0 done   1 failed   2 wrong usage or settings   3 HOLD, blocked by the data   4 refused by a limit   5 busy
+  0 done   1 failed   2 wrong usage or settings   3 HOLD, blocked by the data   4 refused by a limit or rule   5 busy
 """
 
 
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         return _top_level(arguments)
     name, *rest = arguments
-    command = cast("Command", importlib.import_module(f"portfolio.cli.{name}"))
+    command = cast("Command", importlib.import_module(f"portfolio.cli.{name.replace('-', '_')}"))
     parser = argparse.ArgumentParser(
         prog=f"portfolio {name}",
         description=COMMANDS[name],
@@ -97,11 +100,12 @@ def _told(name: str, message: str, code: int) -> int:
 
 
 def _top_level(arguments: list[str]) -> int:
+    width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
         prog="portfolio",
         description="What a PEA should hold for the next session, and why.",
         epilog="commands:\n"
-        + "\n".join(f"  {name:<9} {summary}" for name, summary in COMMANDS.items())
+        + "\n".join(f"  {name:<{width}} {summary}" for name, summary in COMMANDS.items())
         + f"\n\n{EXIT_CODES}\nexample:\n  portfolio run --source sample\n  portfolio signal --json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Readable by DuckDB 1.4, 1.5 and 2.0: docs/decisions/0002-duckdb-line-and-storage-version.md.
 STORAGE_VERSION = "v1.4.0"
+ENGINE_VERSION = duckdb.__version__
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,  # measured equal to 2 on our sizes, and a busy two-core host has no second one to give
@@ -32,8 +33,8 @@ _HEADERS = 3 * 4096  # bytes before a file's first block
 _COMMIT_FAILED = "Failed to commit: Could not"  # write the file, sync it, lock it: a TransactionException to DuckDB
 _CONFLICTING_LOCK = "Could not set lock on file"
 _MEND_LIVE = (
-    "It was left as it is: check the disk, move the file and its .wal away, and restore a backup in its place, or a "
-    "copy of the published file beside it, which has the ledger and the log as they were published last."
+    "It was left as it is: check the disk, then restore a backup (`portfolio restore`, which keeps the damaged store "
+    "aside), or put a copy of the published file in its place, which has the ledger and the log as published last."
 )
 _MEND_COPY = "It is only a copy for readers: run `portfolio publish` to make it again from the live store."
 
@@ -45,9 +46,12 @@ def engine(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
-    """Attach a store's file under the name `store` and use it: the published copy read-only, the live file to write."""
-    mend = _MEND_COPY if read_only else _MEND_LIVE
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool, mend: str | None = None) -> None:
+    """Attach a store's file under the name `store` and use it: the published copy read-only, the live file to write.
+
+    `mend` says what to do when the file cannot be used and is neither of these two.
+    """
+    mend = mend or _mend(read_only=read_only)
     _ensure_file_present(path, mend)
     _ensure_wal_plausible(path, mend)
     replayed = wal_path(path).exists()
@@ -56,7 +60,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool
         connection.execute(f"ATTACH {_quoted(path)} AS store ({access})")
         connection.execute("USE store")
     except duckdb.Error as error:
-        raise translated(path, error, read_only=read_only) from error
+        raise translated(path, error, read_only=read_only, mend=mend) from error
     if not replayed:  # a replay may have reserved blocks that the file gets at the next checkpoint
         _ensure_whole(connection, path, mend)
 
@@ -90,7 +94,9 @@ def wal_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.wal")
 
 
-def translated(path: Path, error: duckdb.Error, *, read_only: bool) -> StoreError | StoreBusyError:
+def translated(
+    path: Path, error: duckdb.Error, *, read_only: bool, mend: str | None = None
+) -> StoreError | StoreBusyError:
     """Put a failure of the file underneath a store into our words."""
     text = str(error)
     if _CONFLICTING_LOCK in text:
@@ -99,7 +105,11 @@ def translated(path: Path, error: duckdb.Error, *, read_only: bool) -> StoreErro
             "Close that program, or let it read the published copy instead, and run again."
         )
         return StoreBusyError(message)
-    return StoreError(_unusable_message(path, text, _MEND_COPY if read_only else _MEND_LIVE))
+    return StoreError(_unusable_message(path, text, mend or _mend(read_only=read_only)))
+
+
+def _mend(*, read_only: bool) -> str:
+    return _MEND_COPY if read_only else _MEND_LIVE
 
 
 def _quoted(path: Path) -> str:

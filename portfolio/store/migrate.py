@@ -160,8 +160,8 @@ def _ensure_nothing_published(path: Path) -> None:
     if published.exists():
         message = (
             f"The store {path} is gone, and its published copy {published.name} is there with the ledger and the log. "
-            f"To go on from it: cp {shlex.quote(str(published))} {shlex.quote(str(path))}. To start anew: move the "
-            "copy away yourself, and run again."
+            f"To go on from it: cp {shlex.quote(str(published))} {shlex.quote(str(path))}. To go back to the newest "
+            "backup: portfolio restore. To start anew: move the copy away yourself, and run again."
         )
         raise StoreError(message)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portfolio.store.connection import published_path
-from portfolio.store.engine import attach_new, sync, wal_path
+from portfolio.store.copy import copy_store
+from portfolio.store.engine import sync, wal_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,16 +21,13 @@ def publish(store: Store) -> Path:
     """
     published = published_path(store.path)
     building = published.with_name(f"{published.name}.building")
-    for leftover in (building, wal_path(building)):  # of a publisher that was killed; the writer's lock is ours
-        leftover.unlink(missing_ok=True)
-    attach_new(store.connection, building, "published")
-    try:
-        store.connection.execute("COPY FROM DATABASE store TO published")
-        store.connection.execute("CHECKPOINT published")
-    finally:
-        store.connection.execute("DETACH published")
-    sync(building)
+    copy_store(store, building)
+    put_published(building, published)
+    return published
+
+
+def put_published(building: Path, published: Path) -> None:
+    """Give a whole copy the published name."""
     wal_path(published).unlink(missing_ok=True)  # of someone who wrote into the copy: it would not fit the new one
     building.replace(published)
     sync(published.parent)
-    return published

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
-from portfolio.errors import StoreError
+from portfolio.errors import ForeignStoreError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,9 +77,9 @@ def read_identity(connection: duckdb.DuckDBPyConnection, path: Path) -> Identity
             "SELECT version, min_reader, release FROM core.migrations ORDER BY version"
         ).fetchall()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise StoreError(_foreign_message(path, "it has no core.meta and core.migrations of ours")) from error
+        raise ForeignStoreError(_foreign_message(path, "it has no core.meta and core.migrations of ours")) from error
     if meta.get("application") != APPLICATION:
-        raise StoreError(_foreign_message(path, f"its application is {meta.get('application')!r}"))
+        raise ForeignStoreError(_foreign_message(path, f"its application is {meta.get('application')!r}"))
     newest = steps[-1] if steps else (0, 0, "unknown")
     min_reader = max((step[1] for step in steps), default=0)
     return Identity(meta["application"], meta.get("kind", "unknown"), newest[0], min_reader, newest[2])
