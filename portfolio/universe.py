@@ -81,6 +81,7 @@ class MacroSeries(_Record):
     series: Annotated[str, Field(pattern=r"^[A-Z0-9]+$")]
     name: Name
     unit: Name
+    revised: bool = False  # whether values are restated after their first release
 
 
 class _UniverseFile(_Record):

@@ -10,12 +10,12 @@ from portfolio.cli.start import add_as_of, add_json, add_source, add_wait, day_o
 if TYPE_CHECKING:
     import argparse
 
-EXAMPLE = "portfolio update --source sample --since 2018-01-01"
+EXAMPLE = "portfolio update --source live --since 2024-01-01"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    parser.add_argument("--since", metavar="DAY", help="only rows observed on this day or later")
+    parser.add_argument("--since", metavar="DAY", help="ask from this day on, and at least from what is stored")
     add_as_of(parser)
     add_wait(parser)
     add_json(parser)
@@ -32,11 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
     receipt, findings = update.receipt, update.checked.findings
     if arguments.json:
         counts = {"rows_in": receipt.rows_in, "rows_new": receipt.rows_new, "quarantined": receipt.rows_quarantined}
+        counts["requests"] = batch.requests
         print(json.dumps(counts | {"findings": [finding.as_dict() for finding in findings]}, indent=2))
         return int(ending.exit_code)
     print(
         f"{receipt.rows_in} believed rows fetched, {receipt.rows_new} new or corrected, "
-        f"{receipt.rows_quarantined} quarantined."
+        f"{receipt.rows_quarantined} quarantined; {batch.requests} requests."
     )
     for finding in findings:
         print(f"  {finding.severity:<8} {finding.message}")

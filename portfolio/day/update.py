@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from portfolio.errors import UsageError
 from portfolio.findings import Severity
 from portfolio.sessions import calendar_horizon, calendar_rows
 from portfolio.sources.checks import CheckedBatch, check_batch
+from portfolio.sources.live_wire import Patience, Reach, Wire
 from portfolio.sources.sample import fetch_sample
 from portfolio.store.calendar import write_sessions
+from portfolio.store.connection import open_reader, published_path
 from portfolio.store.journal import append_findings
+from portfolio.store.newest import newest_macro_days, newest_price_days
 from portfolio.store.prices import BatchReceipt, Known, append_batch, newest_batch, read_prices
 
 if TYPE_CHECKING:
@@ -20,10 +23,27 @@ if TYPE_CHECKING:
 
     from portfolio.day.run import Run
     from portfolio.findings import Finding
+    from portfolio.settings import Settings
     from portfolio.sources.batch import Batch
+    from portfolio.sources.live_wire import Progress
     from portfolio.store.connection import Store
 
-BATCH_RULES = frozenset({"empty-batch", "no-rows", "restated-history"})
+log = logging.getLogger(__name__)
+
+# Of the batch as a whole, or of a series that could not be had.
+BATCH_RULES = frozenset(
+    {
+        "empty-batch",
+        "fetch-failed",
+        "key-refused",
+        "no-rows",
+        "rate-limited",
+        "request-refused",
+        "restated-history",
+        "unknown-to-provider",
+        "wrong-time-zone",
+    }
+)
 # Checks look back over the rows already believed; every batch so far counts, whatever its rows' own instants.
 FAR_FUTURE = timedelta(days=36_500)
 
@@ -44,14 +64,43 @@ class Update:
 
 
 def fetch(run: Run, since: date | None = None) -> Batch:
-    """Ask the run's source for prices and macro values.
+    """Ask the run's source for prices and macro values; no lock is held meanwhile.
 
-    Raises SourceError when the source cannot give anything, UsageError for a source this release does not have.
+    Raises SourceError when the source cannot give anything.
     """
     if run.settings.source == "sample":
         return fetch_sample(run.universe, run.moment, since)
-    message = "The live source is not part of this release: use --source sample, which needs no key and no network."
-    raise UsageError(message)
+    from portfolio.sources.live import fetch_live  # noqa: PLC0415  # yfinance takes a second that the sample needn't
+
+    return fetch_live(run.universe, run.moment, _reach(run, since), _wire(run.settings), _log_progress)
+
+
+def _reach(run: Run, since: date | None) -> Reach:
+    """Read from the published copy what is believed; nothing when there is none yet."""
+    settings = run.settings
+    if not published_path(settings.store_path).exists():
+        return Reach({}, {}, since)
+    with open_reader(settings.store_path, settings.source) as store:
+        return Reach(newest_price_days(store), newest_macro_days(store), since)
+
+
+def _wire(settings: Settings) -> Wire:
+    key = settings.fred_api_key
+    return Wire(
+        yahoo_url=settings.yahoo_url,
+        fred_url=settings.fred_url,
+        fred_key=key.get_secret_value() if key else None,
+        patience=Patience(settings.fetch_timeout_s, settings.fetch_attempts, settings.fetch_backoff_s),
+        cache_dir=settings.cache_dir,
+    )
+
+
+def _log_progress(progress: Progress) -> None:
+    fields = {"subject": progress.subject, "rows": progress.rows, "seconds": round(progress.seconds, 2)}
+    if progress.fault:
+        log.warning("not fetched", extra=fields | {"fault": progress.fault})
+    else:
+        log.info("fetched", extra=fields)
 
 
 def store_batch(store: Store, run: Run, batch: Batch) -> Update:

@@ -70,7 +70,7 @@ class Batch:
     """One fetch: `fetched_at` is the aware UTC instant it was made at; `findings` were seen while fetching.
 
     `prices`: PRICE_COLUMNS, unadjusted, in the row's currency; `actions`: ACTION_COLUMNS; `macro`: MACRO_COLUMNS.
-    `available_at` is the nominal instant from which a row could be known.
+    `available_at` is the nominal instant from which a row could be known; `requests` counts what a service was asked.
     """
 
     source: str
@@ -79,6 +79,7 @@ class Batch:
     actions: pd.DataFrame
     macro: pd.DataFrame
     findings: tuple[Finding, ...] = ()
+    requests: int = 0
 
 
 def empty_frame(dtypes: Mapping[str, str]) -> pd.DataFrame:
