@@ -118,7 +118,7 @@ class YahooFeed:
         return (json.loads(chart.content)["chart"]["result"][0].get("events") or {}) if chart else {}
 
     def _missing(self, symbol: str, error: YFPricesMissingError) -> PassingError | RefusedError:
-        """Name the fault of an answer without prices; it may pass, called "delisted" or not, unless its status says no."""
+        """Name the fault of an answer without prices: "delisted" or not, it may pass unless the status says no."""
         status = self._session.chart.status_code if self._session.chart else 0
         said = error.yahoo_reason or "no prices in the answer"
         if status in REFUSALS:
