@@ -38,6 +38,7 @@ class Background:
         self.name = name
         self.record = folder / f"{name}.json"
         self.log = folder / f"{name}.log"
+        self._started: subprocess.Popen[bytes] | None = None
 
     def facts(self) -> dict[str, Any]:
         """Read what was recorded when it was started; nothing when it never was, or the record is damaged."""
@@ -49,6 +50,8 @@ class Background:
 
     def runs(self) -> bool:
         """Tell whether the process recorded is alive, and not another one that has its number."""
+        if self._started is not None:
+            self._started.poll()  # a child that ended keeps its number until its parent has looked
         facts = self.facts()
         return bool(facts.get("born")) and birth_of(int(facts.get("pid", 0))) == facts["born"]
 
@@ -56,7 +59,7 @@ class Background:
         """Start it with its output in the log, as the head of a group of its own."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  # our own commands
+            self._started = subprocess.Popen(  # noqa: S603  # our own commands
                 command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -65,7 +68,7 @@ class Background:
                 start_new_session=True,
                 preexec_fn=_listen_to_signals,  # noqa: PLW1509  # this process has one thread
             )
-        record = dict(facts) | {"pid": process.pid, "born": birth_of(process.pid)}
+        record = dict(facts) | {"pid": self._started.pid, "born": birth_of(self._started.pid)}
         replace_text(self.record, json.dumps(record) + "\n")
 
     def wait_for(self, ready: Callable[[], bool], seconds: float) -> None:
