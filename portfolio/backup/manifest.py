@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003  # pydantic reads the annotations at run time
+from typing import Any
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
@@ -28,7 +29,10 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is needed to tell whether a backup is whole; `models_missing` had no files when it was made."""
+    """All that is needed to tell whether a backup is whole; `models_missing` had no files when it was made.
+
+    In the file `sha256` stands beside these: of all else that the file says, so that an edit shows.
+    """
 
     format: int
     created_at: AwareDatetime
@@ -50,20 +54,18 @@ _ADAPTER = TypeAdapter(Manifest)
 
 def manifest_text(manifest: Manifest) -> str:
     """Return a manifest as JSON that a person can read."""
-    return _ADAPTER.dump_json(manifest, indent=1).decode() + "\n"
+    values = _ADAPTER.dump_python(manifest, mode="json")
+    return json.dumps(values | {"sha256": _own_checksum(values)}, indent=1) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read a backup's manifest.
 
-    Raises BackupError when it is missing, not JSON, of a newer format, or lacks a part.
+    Raises BackupError when it is missing, not JSON, of a newer format, was edited, or lacks a part.
     """
     path = folder / MANIFEST_FILE
     try:
-        values = json.loads(path.read_bytes())
-        found = values.get("format") if isinstance(values, dict) else None
-        if isinstance(found, int) and found > FORMAT:
-            raise BackupError(_newer_message(path, found))
+        values = _ensure_ours(path, json.loads(path.read_bytes()))
         return _ADAPTER.validate_python(values)
     except OSError as error:
         raise BackupError(_message(path, f"it cannot be read ({error.strerror})")) from error
@@ -73,6 +75,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise BackupError(_message(path, f"{where}: {problem['msg']}")) from error
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise BackupError(_message(path, f"it is not JSON ({error})")) from error
+
+
+def _ensure_ours(path: Path, values: object) -> dict[str, Any]:
+    """Refuse what this release could misread, and what no release wrote."""
+    if not isinstance(values, dict):
+        raise BackupError(_message(path, f"it is no JSON object but {type(values).__name__}"))
+    found = values.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise BackupError(_newer_message(path, found))
+    if values.get("sha256") != _own_checksum(values):
+        raise BackupError(_message(path, "it was edited, its own checksum does not fit"))
+    return values
+
+
+def _own_checksum(values: dict[str, Any]) -> str:
+    rest = {key: value for key, value in values.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def file_record(folder: Path, path: Path) -> FileRecord:
