@@ -12,6 +12,9 @@ from portfolio.universe import read_universe
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Sequence
+
+    from portfolio.health.verdict import Check
 
 EXAMPLE = "portfolio health --json"
 
@@ -22,17 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from portfolio.health.checks import Status, check_health, worst  # noqa: PLC0415  # DuckDB: not for --help
+    from portfolio.health.checks import check_health  # noqa: PLC0415  # DuckDB: not for --help
+    from portfolio.health.verdict import Status, worst  # noqa: PLC0415  # as above
 
     settings = settings_for(arguments)
     now = datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import
-    checks = check_health(settings, read_universe(settings.universe_file), now)
-    status = worst(checks)
+    health = check_health(settings, read_universe(settings.universe_file), now)
+    status = worst(health.checks)
     if arguments.json:
-        print(json.dumps({"status": status.name, "checks": [check.as_dict() for check in checks]}, indent=2))
+        print(json.dumps({"status": status.name} | health.as_dict(), indent=2))
     else:
-        print(status.name)
-        for check in checks:
-            to_do = f"\n{'':24}-> {check.to_do}" if check.to_do else ""
-            print(f"  {check.status.name:<9} {check.name:<10}  {check.seen}{to_do}")
+        print(status.name, *_in_lines(health.checks), sep="\n")
     return int(ExitCode.FAILED if status is Status.UNHEALTHY else ExitCode.DONE)
+
+
+def _in_lines(checks: Sequence[Check]) -> Iterator[str]:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        yield f"  {check.status.name:<9} {check.name:<{width}}  {check.seen}"
+        if check.to_do:
+            yield f"{'':{width + 14}}-> {check.to_do}"

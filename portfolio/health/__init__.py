@@ -1,5 +1,6 @@
-"""Health: facts about the store, the last run and the machine in, verdicts with what to do out.
+"""Health: facts about the store, the flows and the machine in, verdicts with what to do out; and the heartbeat.
 
-Comes in: the published copy and a folder. Goes out: `Check` records, the worst of which is the whole's status.
-Never: a write, a network call, pandas (the command answers in under a second).
+Comes in: the published copy, status files, a folder, the address of Prefect's API. Goes out: `Check` records, the worst
+of which is the whole's status, and pings that tell a service elsewhere how a job ended. Never: a write, pandas (the
+command answers in a fraction of a second), an answer waited for without a time-out.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,20 @@ class Calendars:
         """Return the newest session that has opened."""
         return next((pair for pair in reversed(self.sessions.get(HOME, ())) if pair[1] <= self.instant), None)
 
+    def opened_before(self, instant: datetime) -> datetime | None:
+        """Return when the newest session opened that had opened by an instant."""
+        return next((opens_at for _, opens_at in reversed(self.sessions.get(HOME, ())) if opens_at <= instant), None)
+
+    def due_on_sessions(self, at: str, grace: timedelta) -> datetime | None:
+        """Return the newest instant, `at` this time in Paris on a session, that is longer past than the grace.
+
+        None when the stored calendar has ended: then nobody knows on which days there is something to do.
+        """
+        if not self.reaches_now:
+            return None
+        planned = (at_paris(day, at) for day, _ in reversed(self.sessions.get(HOME, ())))
+        return next((instant for instant in planned if instant + grace <= self.instant), None)
+
     def expected_on(self, exchange: str) -> date | None:
         """Return the newest day whose close could be known before the newest opened session."""
         opened = self.last_opened()
@@ -44,6 +58,18 @@ class Calendars:
         if expected is None:
             return 0
         return sum(1 for day, _ in self.sessions.get(exchange, ()) if newest < day <= expected)
+
+
+def at_paris(day: date, at: str) -> datetime:
+    """Return a time of a day in Paris as an instant."""
+    return datetime.combine(day, time.fromisoformat(at), PARIS).astimezone(UTC)
+
+
+def due_nightly(at: str, grace: timedelta, now: datetime) -> datetime:
+    """Return the newest instant, `at` this time in Paris on any day, that is longer past than the grace."""
+    today = now.astimezone(PARIS).date()
+    planned = (at_paris(today - timedelta(days=days), at) for days in range(3))
+    return next(instant for instant in planned if instant + grace <= now)
 
 
 def known_from(day: date) -> datetime:

@@ -192,7 +192,8 @@ def test_health_document_is_one_and_well_after_a_run(runs):
     health = document(ended)
     assert health["status"] == "HEALTHY"
     assert {check["check"] for check in health["checks"]} == {
-        *("store", "live store", "runs", "signal", "orders", "model", "prices", "macro", "findings", "disk"),
+        *("store", "schema", "runs", "signal", "orders", "model", "prices", "macro", "findings", "live store"),
+        *("flows", "backups", "disk", "leftovers"),
     }
 
 

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
@@ -76,10 +76,8 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Pinged(BaseHTTPRequestHandler):
-    server: _Server
-
     def do_POST(self) -> None:
-        this = self.server.switch
+        this = cast("_Server", self.server).switch
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         match parts.path.strip("/").split("/"):

@@ -47,7 +47,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backup": (*RECORDS, "atomic", "sessions", "store"),
     "health": (*RECORDS, "backup", "store", "settings", "status"),
     # composers
-    "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "logs", "sessions", "settings"),
+    "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "logs", "sessions", "settings", "status"),
     "cli": ("",),
     "__main__": ("cli",),
     "__init__": (),
