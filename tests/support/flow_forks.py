@@ -73,7 +73,9 @@ def _waited(pid: int, seconds: float) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def _done(flow_run: str | None = None, as_of: str | None = None) -> int:
+def _done(flow_run: str | None = None, as_of: str | None = None, data_dir: str | None = None) -> int:
+    if data_dir:
+        os.environ["DATA_DIR"] = data_dir
     try:
         assert threading.active_count() == 1
         if flow_run:
