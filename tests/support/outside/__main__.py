@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portfolio.sessions import PARIS
 from tests.support.outside import serving
-from tests.support.outside.faults import NAMES, Fault
+from tests.support.outside.faults import NAMES, fault_of
 from tests.support.outside.market import newest_instant, read_market
 from tests.support.outside.sample_market import market_of_sample
 
@@ -51,19 +51,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--at", type=_instant, help="the services' clock, Paris time; else all is known")
     parser.add_argument(
         "--fault",
-        type=_fault,
+        type=fault_of,
         action="append",
         default=[],
         metavar="NAME[:ON][*TIMES]",
         help=f"what goes wrong, where, how often; names: {', '.join(NAMES)}",
     )
     return parser.parse_args()
-
-
-def _fault(text: str) -> Fault:
-    aim, _, times = text.partition("*")
-    name, _, on = aim.partition(":")
-    return Fault(name, on, int(times) if times else None)
 
 
 def _instant(text: str) -> datetime:

@@ -90,6 +90,13 @@ class Faults:
         return found
 
 
+def fault_of(text: str) -> Fault:
+    """Read NAME[:ON][*TIMES]: nan-tail, rate-limited:LQQ.PA*3."""
+    aim, _, times = text.partition("*")
+    name, _, on = aim.partition(":")
+    return Fault(name, on, int(times) if times else None)
+
+
 def faulty_chart(chart: Chart, faults: tuple[Fault, ...]) -> Chart:
     """The chart as these faults leave it."""
     for fault in faults:

@@ -45,13 +45,10 @@ def _split_lost(chart: Chart, _fault: Fault) -> Chart:
 
 
 def _dividend_twice(chart: Chart, _fault: Fault) -> Chart:
-    """The newest dividend again on a neighbouring session: on its payment day, say."""
+    """The newest dividend again on the last session: on its payment day, say."""
     if chart.dividends.empty:
         return chart
-    stamp, amount = chart.dividends.iloc[-1]
-    stamps = chart.bars["stamp"]
-    later, earlier = stamps[stamps > stamp], stamps[stamps < stamp]
-    return _with_dividend(chart, int(later.iloc[0] if len(later) else earlier.iloc[-1]), float(amount))
+    return _with_dividend(chart, int(chart.bars["stamp"].iloc[-1]), float(chart.dividends["amount"].iloc[-1]))
 
 
 def _dividend_same_day(chart: Chart, _fault: Fault) -> Chart:

@@ -116,8 +116,14 @@ def _restated_scale(chart: Chart, fault: Fault) -> Chart:
 
 
 def _restated_rows(chart: Chart, fault: Fault) -> Chart:
+    """Some rows told otherwise than before, far beyond a correction."""
     count = fault.rows or 2
-    return scaled(chart, slice(-4 - count, -4), fault.factor or 1.01)
+    return scaled(chart, slice(-4 - count, -4), fault.factor or 1.3)
+
+
+def _corrected_rows(chart: Chart, fault: Fault) -> Chart:
+    """Some rows told otherwise than before, by as much as a provider corrects."""
+    return _restated_rows(chart, replace(fault, factor=fault.factor or 1.01))
 
 
 def _bad_tick(chart: Chart, fault: Fault) -> Chart:
@@ -151,6 +157,7 @@ PRICE_FAULTS: dict[str, ChartFault] = {
     "carried-forward": _carried_forward,
     "restated-scale": _restated_scale,
     "restated-rows": _restated_rows,
+    "corrected-rows": _corrected_rows,
     "bad-tick": _bad_tick,
     "zero-price": _zero_price,
     "close-outside": _close_outside,
