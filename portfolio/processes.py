@@ -31,7 +31,8 @@ def birth_of(pid: int) -> str:
     """
     fields = _fields(pid)
     try:
-        return f"{BOOT_ID.read_text('ascii').strip()} {fields[BEGUN]}" if fields else ""
+        runs = fields and fields[STATE] not in ENDED
+        return f"{BOOT_ID.read_text('ascii').strip()} {fields[BEGUN]}" if runs else ""
     except OSError:
         return ""
 

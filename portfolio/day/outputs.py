@@ -37,7 +37,7 @@ def verify_day(run: Run) -> str:
         if decided["revision"] is None:
             return f"not logged, a later session is in the log; {_stamp(run)}"
         row = _logged_decision(store, run, decided)
-        orders = _planned_orders(store, run, row)
+        orders = _planned_orders(store, run, decided)
     _ensure_page(run)
     return f"{_in_words(row, orders)}; {_stamp(run)}"
 
@@ -66,11 +66,11 @@ def _logged_decision(store: Store, run: Run, decided: Mapping[str, Any]) -> Sign
     return row
 
 
-def _planned_orders(store: Store, run: Run, row: SignalRow) -> int:
-    """Return how many orders the decision's plan proposes."""
-    plan = read_orders(store, row.session)
-    if plan is None or plan.signal_revision != row.revision:
-        seen = f"of decision {plan.signal_revision}, not {row.revision}" if plan else "missing"
+def _planned_orders(store: Store, run: Run, decided: Mapping[str, Any]) -> int:
+    """Return how many orders the session's newest plan proposes, which is of the decision or of a later one."""
+    plan = read_orders(store, run.moment.session)
+    if plan is None or plan.signal_revision < decided["revision"]:
+        seen = f"of revision {plan.signal_revision}, not {decided['revision']}" if plan else "missing"
         raise _wrong(run, "session's plan in the published log", seen)
     return len(json.loads(plan.plan)["orders"])
 

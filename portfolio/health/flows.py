@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from portfolio.health.expected import due_nightly
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # signal-generation has no schedule: an update starts it, and what it makes is looked at by the signal's own check.
 FLOWS = ("data-update", "signal-generation", "backup")
 GRACE = timedelta(minutes=30)  # a first fetch with all its retries, and the sessions made up before today's
+REASON_SHOWN = 300  # characters: a sentence or two, the rest is in the log
 LONGEST_RUN = timedelta(hours=2)  # nothing of ours runs that long; a hanging run keeps the next ones waiting
 SEE_LOG = "see the run's log in Prefect's UI, or the worker's log; start it again there, or run `portfolio run`"
 SEE_SCHEDULE = "look whether server and worker run: `make up` starts what does not"
@@ -66,7 +68,7 @@ def _check_flow(name: str, flows: Flows, due: datetime | None, now: datetime) ->
     if status.outcome == "running":
         return _check_running(name, status, seen, now)
     if status.outcome in {"failed", "refused", "busy"}:
-        return Check(name, Status.DEGRADED, f"{seen}: {status.reason}", SEE_LOG)
+        return Check(name, Status.DEGRADED, f"{seen}: {shorten(status.reason, REASON_SHOWN)}", SEE_LOG)
     if due and status.started_at < due:
         return Check(name, Status.DEGRADED, f"{seen}; it was due at {_minute(due)}", SEE_SCHEDULE)
     return Check(name, Status.HEALTHY, seen)

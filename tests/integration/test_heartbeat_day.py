@@ -51,13 +51,21 @@ def run_in(folder: Path, instant: str, **keys: object) -> Run:
     return run_at(settings_in(folder, **keys), paris(instant))
 
 
-def test_day_is_told_in_one_line_without_weights_or_amounts_when_its_outputs_are_there(folder):
-    run = run_in(folder, NEXT)
-    run_day(run)
-    told = verify_day(run)
-    assert re.fullmatch(
-        rf"TARGET for session 2001-06-19: \d+ order\(s\), \d+ warning\(s\); release [\d.]+, run {run.run_id}", told
-    )
+def test_day_is_told_in_one_line_without_weights_or_amounts_when_its_outputs_are_there(answered):
+    told = verify_day(answered)
+    line = r"TARGET for session 2001-06-19: \d+ order\(s\), \d+ warning\(s\); release [\d.]+, run "
+    assert re.fullmatch(line + answered.run_id, told)
+
+
+def test_day_is_told_as_well_when_a_later_run_has_decided_the_session_anew(damaged):
+    run_day(run_in(damaged.settings.data_dir, "2001-06-19 08:30", MAX_SINGLE_POSITION=0.2))
+    assert verify_day(damaged).startswith("TARGET for session 2001-06-19: ")
+    later = run_in(damaged.settings.data_dir, "2001-06-19 08:40", MAX_SINGLE_POSITION=0.15)
+    with writing(later) as (store, ending):  # a decision alone, whose plan is not made yet
+        row = signal_stage(store, later, ending).row
+        assert row is not None
+        assert row.revision == 3
+    assert verify_day(damaged).startswith("TARGET for session 2001-06-19: ")
 
 
 def test_day_is_told_as_hold_with_its_rule_and_as_success_when_the_data_block_it(folder):
@@ -78,6 +86,23 @@ def test_day_of_a_session_older_than_the_log_is_told_as_not_logged(folder):
     earlier = run_in(folder, "2001-06-11 07:30")
     run_day(earlier)
     assert verify_day(earlier).startswith("not logged, a later session is in the log; ")
+
+
+@pytest.fixture(scope="module")
+def answered(decided: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that has ended well, with what readers had seen before it in the file "yesterday"."""
+    folder = shutil.copytree(decided, tmp_path_factory.mktemp("answered") / "user")
+    run = run_in(folder, NEXT)
+    shutil.copy(published_path(run.settings.store_path), folder / "yesterday")
+    run_day(run)
+    return run
+
+
+@pytest.fixture
+def damaged(answered: Run, tmp_path: Path) -> Run:
+    """The same run in a copy of its folder, to be damaged."""
+    copy = shutil.copytree(answered.settings.data_dir, tmp_path / "copy")
+    return replace(answered, settings=settings_in(copy))
 
 
 def without_page(run: Run) -> None:
@@ -106,24 +131,19 @@ MISSING = {
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_day_is_not_told_as_well_when(folder, case):
+def test_day_is_not_told_as_well_when(damaged, case):
     damage, told = MISSING[case]
-    run = run_in(folder, NEXT)
-    shutil.copy(published_path(run.settings.store_path), folder / "yesterday")
-    run_day(run)
-    damage(run)
+    damage(damaged)
     with pytest.raises(OutputError, match="Do not act on that session") as refusal:
-        verify_day(run)
+        verify_day(damaged)
     assert told in str(refusal.value)
-    assert run.run_id in str(refusal.value)
+    assert damaged.run_id in str(refusal.value)
 
 
-def test_day_is_not_told_as_well_when_the_published_copy_is_gone(folder):
-    run = run_in(folder, NEXT)
-    run_day(run)
-    published_path(run.settings.store_path).unlink()
+def test_day_is_not_told_as_well_when_the_published_copy_is_gone(damaged):
+    published_path(damaged.settings.store_path).unlink()
     with pytest.raises(StoreError, match="There is no store"):
-        verify_day(run)
+        verify_day(damaged)
 
 
 def test_day_is_not_told_as_well_when_a_stage_of_it_was_left_out(folder):

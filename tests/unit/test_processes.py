@@ -16,9 +16,11 @@ def test_process_is_alive_while_it_runs_and_not_once_it_was_killed_and_never_ask
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         assert is_alive(child.pid)
+        assert birth_of(child.pid)
         child.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays in the table
         assert not is_alive(child.pid)
+        assert birth_of(child.pid) == ""
     finally:
         child.communicate()
     assert not is_alive(child.pid)

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from flows.names import BACKUP, DATA_UPDATE, SIGNAL_GENERATION
 from portfolio.health.expected import Calendars
-from portfolio.health.flows import check_flows, read_flows
+from portfolio.health.flows import FLOWS, check_flows, read_flows
 from portfolio.health.verdict import Check, Status
 from portfolio.status import Outcome, ended_status, started_status, status_folder, write_status
 from tests.support.days import settings_in
@@ -137,3 +138,14 @@ def test_flow_with_a_damaged_status_file_is_degraded_and_the_others_are_looked_a
 def test_flow_of_another_release_is_looked_at_too(tmp_path):
     leave_all(tmp_path, weekly_report=("failed", MORNING))
     assert checks(tmp_path)["weekly-report"].status is Status.DEGRADED
+
+
+def test_flows_that_are_looked_for_are_those_that_exist():
+    assert set(FLOWS) == {DATA_UPDATE, SIGNAL_GENERATION, BACKUP}
+
+
+def test_long_reason_is_shown_cut_on_one_line(tmp_path):
+    leave(tmp_path, "data-update", "failed", MORNING, "no\nroom " * 200)
+    seen = checks(tmp_path)["data-update"].seen
+    assert ": no room no room" in seen
+    assert len(seen) < 400
