@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from portfolio.day.backup import backup_store
-from portfolio.day.stages import run_day
+from portfolio.day.stages import run_day, update_stage, writing
+from portfolio.sources.sample import fetch_sample
 from portfolio.status import Outcome, ended_status, started_status, status_folder, write_status
 from portfolio.universe import read_universe
 from tests.support.command import document, environment, portfolio
@@ -105,6 +106,19 @@ def test_health_is_unhealthy_when_neither_the_store_nor_the_scheduler_is_there(f
     unwell = {name for name, check in checks(ended).items() if check["status"] == "UNHEALTHY"}
     assert unwell == {"store", "prefect"}
     assert all(checks(ended)[name]["to_do"] for name in unwell)
+
+
+def test_left_out_session_is_degraded_for_a_person_and_unhealthy_where_flows_or_prefect_should_have_done_it(folder):
+    later = run_at(settings_in(folder), paris("2001-06-20 07:30"), "update")
+    with writing(later) as (store, ending):  # the newest session that has opened is Tuesday's, the decision Monday's
+        update_stage(store, later, fetch_sample(later.universe, later.moment), ending)
+    by_hand = health(folder, "--json", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert checks(by_hand)["signal"]["seen"] == "TARGET for session 2001-06-18, 1 session(s) behind"
+    assert checks(by_hand)["signal"]["status"] == "DEGRADED"
+    assert checks(by_hand)["prefect"]["status"] == "UNHEALTHY"
+    leave(folder, "data-update", "done", datetime.now(UTC))
+    by_flows = health(folder, "--json")
+    assert (by_flows.returncode, checks(by_flows)["signal"]["status"]) == (1, "UNHEALTHY")
 
 
 def test_health_imports_nothing_heavy_whatever_it_has_to_look_at(folder):
