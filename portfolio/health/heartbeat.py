@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0  # a whole ping, a second try included: a healthy service answers in well under one
-PAUSE_S = 0.5  # before the second try: a service that restarts is back, a lost packet sent again
+PAUSE_S = 0.5  # before the second try: a service behind a proxy that restarts is back by then
 TRIES = 2
 BODY_BYTES = 400  # a line for a person; some services keep no more of a ping
 ANSWER_BYTES = 100  # "OK", or a word on what is wrong
-NO_SESSION = "no session today"
 UNKNOWN_CHECK = "the service knows no such check: compare HEALTHCHECK_UUID with the check's page"
 
 
