@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.support.outside.records import Question
 
 DATA = frozenset({"chart", "observations"})
-SLOW_S = 0.4  # under the time-out of `Stub.settings`
+SLOW_S = 0.2  # under the time-out of `Stub.settings`
 PACE_S = 0.2  # a byte arrives before any time-out between two reads, the whole never
 FOR_EVER_S = 3600.0
 
