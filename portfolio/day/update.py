@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of the batch as a whole, or of a series that could not be had.
+# Of the batch as a whole, of a series that could not be had, and of actions, which no later check looks at.
 BATCH_RULES = frozenset(
     {
+        "dividend-too-large",
+        "dividend-twice",
         "empty-batch",
         "fetch-failed",
         "key-refused",
@@ -40,6 +42,7 @@ BATCH_RULES = frozenset(
         "rate-limited",
         "request-refused",
         "restated-history",
+        "split-contradicted",
         "unknown-to-provider",
         "wrong-time-zone",
     }

@@ -22,10 +22,12 @@ from portfolio.sources.batch import (
     empty_frame,
     ensure_columns,
 )
+from portfolio.sources.checks_actions import part_actions
 from portfolio.sources.checks_closes import part_jumps
 from portfolio.sources.checks_restated import part_restated
 from portfolio.sources.checks_rows import ACTION_CHECKS, MACRO_CHECKS, PRICE_CHECKS, broken_rules, readable
 from portfolio.sources.checks_series import Freshness, check_known, freshness
+from portfolio.sources.checks_stuck import part_carried
 from portfolio.sources.quarantine import findings_of, quarantine_rows
 from portfolio.sources.row_checks import row_context
 
@@ -91,9 +93,12 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     macro = batch.macro[batch.macro["value"].notna()]
     macro, bad_macro = _part("macro", macro, MACRO_DTYPES, MACRO_CHECKS, context)
     prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
+    actions, contradicted = part_actions(actions, prices, known_prices, context)
+    prices, carried = part_carried(prices, known_prices)
     prices, restated, corrected = part_restated(prices, known_prices, actions)
     parted = part_jumps(prices, known_prices, actions, context)
-    out = pd.concat([bad_prices, restated, parted.doubtful, bad_actions, bad_macro], ignore_index=True)
+    of_prices, of_actions = (bad_prices, carried, restated, parted.doubtful), (bad_actions, contradicted)
+    out = pd.concat([*of_prices, *of_actions, bad_macro], ignore_index=True)
     seen = (*findings_of(out, batch.fetched_at), *corrected, *parted.findings)
     findings = (*batch.findings, *seen, *_absences(batch, parted.believed, universe))
     quarantined = pd.concat([out, parted.waited], ignore_index=True)

@@ -139,6 +139,12 @@ MACRO_CHECKS: tuple[RowCheck, ...] = (
         Rule("not-a-number", _E, "a value must be a finite number; ask the provider again", ("value",)),
         row_checks.not_finite,
     ),
+    RowCheck(
+        Rule(
+            "unit-flip", _E, "50 times and more off the value before; compare with FRED's page, fetch again", ("value",)
+        ),
+        row_checks.macro_unit_flip,
+    ),
 )
 REPEATED = Rule("duplicate-row", Severity.INFO, "the same row came twice; one is kept", _DAY)
 CONFLICTING = Rule("duplicate-row", _E, "two rows of one day disagree, neither is believed; fetch again", _DAY)

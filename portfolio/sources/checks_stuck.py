@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from portfolio.findings import Finding, Severity
-from portfolio.sources.batch import RECONSTRUCTED
+from portfolio.sources.batch import QUARANTINE_DTYPES, RECONSTRUCTED, empty_frame
+from portfolio.sources.quarantine import Rule, quarantine_rows
 from portfolio.sources.row_checks import QUOTES
 
 if TYPE_CHECKING:
@@ -25,6 +26,33 @@ LINE_ERROR = 3
 # Two whole rows of a line, volume and all: in those histories twice (the Frankfurt line, without a trade on both days),
 # and four times in LQQ when it stood at 0.08.
 LINE_REPEATED = 2
+
+CARRIED = Rule(
+    "carried-forward",
+    Severity.ERROR,
+    "open, high, low and close all repeat the close before, but shares were traded; fetch again",
+    ("close", "volume"),
+)
+
+
+def part_carried(prices: pd.DataFrame, known_prices: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part rows whose every quote is the close before them, though shares were traded, from the others.
+
+    Not one of 24 000 days of CW8, ESE, PAEEM, SPY, SSO, QLD, DBPG and the CAC 40 is such a row. `prices` has a
+    RangeIndex and passed the row rules. Look-ahead rule: a verdict rests on the row's own day and the one before it.
+    Returns the other rows and quarantine records.
+    """
+    flat = prices["volume"].gt(0) & prices[list(QUOTES)].eq(prices["close"], axis=0).all(axis=1)
+    if not flat.any():
+        return prices, empty_frame(QUARANTINE_DTYPES)
+    keys = ["symbol", "observed_on"]
+    both = pd.concat([known_prices[[*keys, "close"]], prices[[*keys, "close"]]])
+    both = both.drop_duplicates(keys, keep="last").sort_values(keys)
+    both["before"] = both.groupby("symbol")["close"].shift()
+    before = prices[keys].merge(both[[*keys, "before"]], on=keys, how="left")["before"]
+    carried = flat & prices["close"].eq(before)
+    records = quarantine_rows("price", prices[carried], [CARRIED] * int(carried.sum()))
+    return prices[~carried].reset_index(drop=True), records
 
 
 def carried_forward(symbol: str, rows: pd.DataFrame, *, driver: bool) -> Iterable[Finding]:

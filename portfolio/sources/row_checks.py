@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 QUOTES = ("open", "high", "low", "close")
 # Real histories break close <= high by float noise (SPY: 33 rows by 1e-16); ticks are below 0.1 % of a price.
 ROUNDING = 1e-3
+# Percent told as basis points, an index as a fraction. The largest ratio of one day's values in real histories is 2.2
+# (VIX, 2018-02-05); a spread that crosses zero has any ratio, but never moves a whole point.
+UNIT_RATIO, UNIT_POINTS = 50.0, 1.0
 MONDAY, SATURDAY, SUNDAY = 0, 5, 6  # as pandas counts
 
 
@@ -165,3 +168,22 @@ def bad_action_value(rows: pd.DataFrame, _: RowContext) -> pd.Series:
 def not_finite(rows: pd.DataFrame, _: RowContext) -> pd.Series:
     """Macro values that are text or infinite."""
     return rows["unreadable"] | rows["value"].abs().eq(np.inf)
+
+
+def macro_unit_flip(rows: pd.DataFrame, _: RowContext) -> pd.Series:
+    """Macro rows of another unit than the last row before them that is not flipped itself."""
+    flipped = []
+    finite = rows[np.isfinite(rows["value"])]
+    for _series, values in finite.sort_values("observed_on").groupby("series")["value"]:
+        before = None
+        for place, value in values.items():
+            if before is not None and _of_other_unit(before, value):
+                flipped.append(place)
+            else:
+                before = value
+    return pd.Series(rows.index.isin(flipped), index=rows.index)
+
+
+def _of_other_unit(before: float, value: float) -> bool:
+    smaller, larger = sorted((abs(before), abs(value)))
+    return larger >= UNIT_RATIO * smaller and abs(value - before) >= UNIT_POINTS

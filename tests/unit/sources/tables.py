@@ -33,9 +33,9 @@ def sessions_from(first: date, count: int, symbol: str) -> list[date]:
 
 
 def rows_on(days: list[date], closes: list[float], symbol: str = "^GSPC", basis: str = OBSERVED) -> pd.DataFrame:
-    """Draw price rows on given days."""
+    """Draw price rows on given days: one quote for all four, as of a day without a trade."""
     frame = pd.DataFrame({"symbol": symbol, "observed_on": pd.DatetimeIndex(days), "close": closes})
-    frame = frame.assign(open=frame["close"], high=frame["close"], low=frame["close"], volume=1000.0, basis=basis)
+    frame = frame.assign(open=frame["close"], high=frame["close"], low=frame["close"], volume=0.0, basis=basis)
     frame["currency"] = UNIVERSE.currencies.get(symbol, "EUR")
     frame["available_at"] = price_known_at(days)
     return frame[list(PRICE_DTYPES)].astype(PRICE_DTYPES)

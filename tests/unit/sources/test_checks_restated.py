@@ -119,14 +119,15 @@ def test_a_recorded_split_of_a_later_day_explains_its_factor():
 def test_a_split_explains_only_its_own_factor_and_direction():
     split = action_on(DAYS[25], SPLIT, 10.0)
     for factor in (0.2, 10.0, 0.101):
-        assert set(checked(delivered(all_by(factor)), split).quarantined["rule"]) == {"restated-history"}
+        assert set(checked(delivered(all_by(factor), new_day=0.1), split).quarantined["rule"]) == {"restated-history"}
 
 
 def test_a_split_explains_only_the_days_before_it():
-    before = dict.fromkeys(range(12), 0.5)
+    known = delivered(dict.fromkeys(range(12, 25), 0.5)).iloc[:25]
     split = action_on(DAYS[12], SPLIT, 2.0)
-    assert len(checked(delivered(before), split).prices) == 26
-    assert set(checked(delivered(all_by(0.5)), split).quarantined["rule"]) == {"restated-history"}
+    assert len(checked(delivered(all_by(0.5), new_day=0.5), split, known).prices) == 26
+    further = dict.fromkeys(range(12), 0.5) | dict.fromkeys(range(12, 25), 0.25)
+    assert "restated-history" in set(checked(delivered(further, new_day=0.25), split, known).quarantined["rule"])
 
 
 def test_a_split_that_the_believed_closes_hold_already_is_not_counted_again():

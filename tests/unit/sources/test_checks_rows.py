@@ -22,6 +22,7 @@ from tests.unit.sources.tables import (
     macro_on,
     morning_after,
     rows_on,
+    sessions_from,
 )
 
 FRIDAY = date(2024, 6, 7)
@@ -108,7 +109,7 @@ def test_the_payload_is_the_row_as_it_came():
     payload = json.loads(result.quarantined["payload"][0])
     assert payload["close"] == "n/a"
     assert payload["observed_on"] == "2024-06-07T00:00:00"
-    assert payload["volume"] == 1000.0
+    assert payload["volume"] == 0.0
 
 
 def test_a_value_json_cannot_hold_is_kept_as_text():
@@ -301,3 +302,22 @@ def test_only_errors_about_what_is_needed_block():
         Finding(Severity.ERROR, "empty-batch", "", "m"),
     ]
     assert blocking(drawn, frozenset({"^GSPC", "^NDX"})) == (drawn[0], drawn[3])
+
+
+@pytest.mark.parametrize(
+    ("values", "flipped"),
+    [
+        ([15.0, 1510.0, 15.2], [1510.0]),
+        ([4.2, 0.042, 4.3], [0.042]),
+        ([4.2, 430.0, 431.0], [430.0, 431.0]),  # each is compared with the last value of the old unit
+        ([17.3, 37.3], []),  # the VIX of 2018-02-05
+        ([0.01, 0.52, -0.3], []),  # a spread that crosses zero
+        ([0.5, float("nan"), 51.0], [51.0]),
+    ],
+)
+def test_a_macro_value_is_set_aside_when_it_is_of_another_unit(values: list[float], flipped: list[float]):
+    days = sessions_from(MONDAY, len(values), "^GSPC")
+    prices = closes_from(MONDAY, [100.0 + place for place in range(6)])
+    result = check_batch(batch_of(prices, macro=macro_on(days, values)), UNIVERSE, NO_PRICES)
+    set_aside = result.quarantined[result.quarantined["rule"] == "unit-flip"]
+    assert [json.loads(payload)["value"] for payload in set_aside["payload"]] == flipped
