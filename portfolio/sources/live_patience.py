@@ -113,6 +113,6 @@ class _Wait:
 
     def __call__(self, state: RetryCallState) -> float:
         backoff = self.patience.backoff_s
-        usual = wait_exponential_jitter(initial=backoff, max=LONGEST_WAIT_S, jitter=backoff)(state)
+        usual = wait_exponential_jitter(multiplier=backoff, max=LONGEST_WAIT_S, jitter=backoff)(state)
         fault = state.outcome.exception() if state.outcome else None
         return max(usual, fault.wait_s) if isinstance(fault, RateLimitError) else usual

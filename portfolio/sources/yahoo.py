@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from portfolio.sources.live_wire import Deadline
 
 ZONES = {"XPAR": "Europe/Paris", "XNYS": "America/New_York"}  # as Yahoo names them
+COOKIE_REFUSALS = (401, 403)
 REFUSALS = range(400, 500)
 EVENT_DTYPES = {"day": DAY, "value": "float64"}
 # What yfinance and its JSON reader raise over an answer of another shape than Yahoo's.
@@ -118,18 +119,25 @@ class YahooFeed:
         return (json.loads(chart.content)["chart"]["result"][0].get("events") or {}) if chart else {}
 
     def _missing(self, symbol: str, error: YFPricesMissingError) -> PassingError | RefusedError:
-        """Name the fault of an answer without prices: "delisted" or not, it may pass unless the status says no."""
-        status = self._session.chart.status_code if self._session.chart else 0
         said = error.yahoo_reason or "no prices in the answer"
+        return self._refused(symbol, said) or PassingError(f"{symbol}: Yahoo gave nothing ({said})")
+
+    def _unreadable(self, symbol: str, error: Exception) -> PassingError | RefusedError:
+        chart, kind = self._session.chart, type(error).__name__
+        seen = f"HTTP {chart.status_code}, {len(chart.content)} bytes" if chart else "no answer"
+        unreadable = PassingError(f"{symbol}: Yahoo's answer is cut off or no chart ({seen}; {kind})")
+        return self._refused(symbol, kind) or unreadable
+
+    def _refused(self, symbol: str, said: str) -> PassingError | RefusedError | None:
+        """Name the fault of a refusal; "possibly delisted" with a good status is none, and may pass."""
+        status = self._session.chart.status_code if self._session.chart else 0
+        if status in COOKIE_REFUSALS:
+            self._session.forget_cookies()  # yfinance would offer the one it keeps again and again
+            return PassingError(f"{symbol}: Yahoo refuses the cookie (HTTP {status}: {said})")
         if status in REFUSALS:
             message = f"{symbol}: Yahoo refuses the request (HTTP {status}: {said}); try again later"
             return RefusedError(message)
-        return PassingError(f"{symbol}: Yahoo gave nothing ({said})")
-
-    def _unreadable(self, symbol: str, error: Exception) -> PassingError:
-        chart = self._session.chart
-        seen = f"HTTP {chart.status_code}, {len(chart.content)} bytes" if chart else "no answer"
-        return PassingError(f"{symbol}: Yahoo's answer is cut off or no chart ({seen}; {type(error).__name__})")
+        return None
 
 
 def exchange_days(index: pd.Index) -> pd.DatetimeIndex:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from curl_cffi.requests import Session
+from yfinance.cache import get_cookie_cache
 
 from portfolio.sources.live_faults import RefusedError, of_status
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from portfolio.sources.live_wire import Deadline
 
 CHART = "/v8/finance/chart/"
+COOKIE_KEY = "curlCffi"  # under which yfinance keeps it
 NOT_FOUND = 404
 CONSENT_HOST = "https://consent.yahoo.com"
 
@@ -51,6 +53,12 @@ class YahooSession(Session):
             self.chart = response
             self._ensure_no_fault(what, response)
         return response
+
+    def forget_cookies(self) -> None:
+        """Have yfinance ask for a new cookie, here and in its cache."""
+        self.cookies.clear()
+        cache: Any = get_cookie_cache()
+        cache.store(COOKIE_KEY, None)
 
     def _address(self, url: str) -> str:
         parts = urlsplit(url)
