@@ -19,10 +19,11 @@ MAKE_ONE = "make one: `portfolio backup`; every night: `make up`"
 SAMPLE_NONE = "none; the sample's own rows can always be fetched again, the ledger cannot"
 
 
-def check_backups(folder: Path, source: str, calendars: Calendars | None) -> Check:
-    """Look at the newest backup by name, manifest and sizes; `portfolio verify-backup` looks at every byte.
+def check_backups(folder: Path, source: str, calendars: Calendars | None, store_id: str | None) -> Check:
+    """Look at the store's newest backup by name, manifest and sizes; `portfolio verify-backup` looks at every byte.
 
-    `calendars` are seen from the wall clock, None when the store that has them does not open.
+    `calendars` are seen from the wall clock. They and `store_id` are None when the store does not open: then every
+    backup in the folder counts, since one of them is to bring it back.
     """
     try:
         whole, damaged = find_backups(folder)
@@ -30,6 +31,7 @@ def check_backups(folder: Path, source: str, calendars: Calendars | None) -> Che
         return Check(
             "backups", Status.DEGRADED, f"{folder}: {error.strerror}", "mend the rights, or PORTFOLIO_BACKUP_DIR"
         )
+    whole = [backup for backup in whole if store_id in {None, backup.manifest.contents.store_id}]
     if damaged and (not whole or damaged[0].path.name > whole[0].path.name):
         return Check("backups", Status.DEGRADED, f"the newest is damaged: {damaged[0].why}", MAKE_ONE)
     if not whole:

@@ -15,6 +15,7 @@ from portfolio.health.prefect_api import check_prefect
 from portfolio.health.runs import RUNS_LOOKED_AT, check_runs
 from portfolio.health.series import Reach, check_macro, check_prices, macro_reaches, price_reaches
 from portfolio.health.verdict import Check, Status
+from portfolio.store.backup import read_store_id
 from portfolio.store.connection import open_reader
 from portfolio.store.engine import wal_path
 from portfolio.store.journal import read_runs
@@ -55,6 +56,7 @@ class _Published:
     checks: tuple[Check, ...]
     series: tuple[Reach, ...] = ()
     calendars: Calendars | None = None
+    store_id: str | None = None
     decided: bool = False
 
 
@@ -67,7 +69,7 @@ def check_health(settings: Settings, universe: Universe, now: datetime) -> Healt
         check_live(path),
         *check_flows(flows, settings, published.calendars, now),
         *check_prefect(settings.prefect_api_url, decided=published.decided),
-        check_backups(settings.backups_dir, settings.source, published.calendars),
+        check_backups(settings.backups_dir, settings.source, published.calendars, published.store_id),
         *check_disks(path, settings.backups_dir),
         check_leftovers(settings.state_dir, now),
     )
@@ -90,7 +92,7 @@ def _read_published(settings: Settings, universe: Universe, now: datetime, *, un
                 *check_findings(read_signal(store)),
             )
             decided = is_decided(seen, read_signal(store))
-            return _Published(checks, (*prices, *macro), Calendars(sessions, now), decided)
+            return _Published(checks, (*prices, *macro), Calendars(sessions, now), read_store_id(store), decided)
     except StoreError as error:
         return _Published((Check("store", Status.UNHEALTHY, str(error), "do what the message says"),))
 

@@ -51,6 +51,11 @@ def read_contents(path: Path, mend: str) -> Contents:
             raise translated(path, error, read_only=True, mend=mend) from error
 
 
+def read_store_id(store: Store) -> str:
+    """Read what an open store and its copies share, and no other store has: the instant it was first made."""
+    return _value(store.connection, _MADE_AT)
+
+
 def count_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count the rows of every table of an opened store."""
     return {table: _value(connection, count) for table, count in connection.execute(_COUNTS).fetchall()}

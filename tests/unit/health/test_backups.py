@@ -35,7 +35,7 @@ def backup(folder: Path, created_at: datetime) -> Path:
 
 
 def check(folder: Path, now: datetime, source: str = "live") -> Check:
-    return check_backups(folder, source, Calendars({"XPAR": SESSIONS}, now))
+    return check_backups(folder, source, Calendars({"XPAR": SESSIONS}, now), "made")
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,10 @@ def test_backups_are_degraded_when_the_newest_is_damaged_and_told_when_an_older_
 
 def test_backups_are_looked_at_while_the_store_does_not_open(tmp_path):
     backup(tmp_path, FRIDAY_NIGHT)
-    assert check_backups(tmp_path, "live", None).status is Status.HEALTHY
+    assert check_backups(tmp_path, "live", None, None).status is Status.HEALTHY
+
+
+def test_backups_of_another_store_in_the_same_folder_do_not_count(tmp_path):
+    backup(tmp_path, FRIDAY_NIGHT)
+    told = check_backups(tmp_path, "live", None, "made at another instant")
+    assert (told.status, told.seen) == (Status.DEGRADED, f"none in {tmp_path}")
