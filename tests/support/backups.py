@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from portfolio.backup.folders import backup_name
 from portfolio.backup.manifest import (
     MANIFEST_FILE,
     STORE_FILE,
@@ -20,6 +23,7 @@ from portfolio.store.backup import read_contents
 from tests.support.days import paris, run_at, settings_in
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from portfolio.day.run import Run
@@ -53,3 +57,13 @@ def seal(backup: Path) -> None:
         files=tuple(file_record(backup, path) for path in files_in(backup)),
     )
     backup.joinpath(MANIFEST_FILE).write_text(manifest_text(manifest), "utf-8")
+
+
+def aged(backup: Path, created_at: datetime, store_id: str | None = None) -> Path:
+    """Copy a backup as if it had been made at another instant, of another store when an id is given."""
+    older = shutil.copytree(backup, backup.with_name(backup_name(created_at, secrets.token_hex(3))))
+    manifest = read_manifest(backup)
+    contents = replace(manifest.contents, store_id=store_id or manifest.contents.store_id)
+    text = manifest_text(replace(manifest, created_at=created_at, contents=contents))
+    older.joinpath(MANIFEST_FILE).write_text(text, "utf-8")
+    return older
