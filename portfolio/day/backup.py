@@ -58,9 +58,10 @@ def backup_store(run: Run, wait_s: float = 0.0) -> BackupResult:
     Raises StoreError when there is no store, StoreBusyError when another process writes it, BackupError when there is
     no room or the copy does not verify.
     """
-    settings, began = run.settings, time.monotonic()
+    settings = run.settings
     _ensure_store(settings.store_path)
     with writing(run, wait_s) as (store, ending), backups_folder(settings.backups_dir):
+        began = time.monotonic()
         making = Making(run.models_dir, settings.backups_dir, run.run_id, now_utc(), secrets.token_hex(3))
         backup = make_backup(store, making)
         pruned, noticed = prune(settings.backups_dir, backup.manifest.contents.store_id)
