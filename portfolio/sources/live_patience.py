@@ -10,7 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay, wait_exponential_jitter
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential,
+    wait_random,
+)
 
 from portfolio.sources.live_faults import OutOfTimeError, PassingError, RateLimitError, RefusedError
 from portfolio.sources.live_wire import LONGEST_WAIT_S
@@ -113,6 +120,6 @@ class _Wait:
 
     def __call__(self, state: RetryCallState) -> float:
         backoff = self.patience.backoff_s
-        usual = wait_exponential_jitter(multiplier=backoff, max=LONGEST_WAIT_S, jitter=backoff)(state)
+        usual = (wait_exponential(multiplier=backoff, max=LONGEST_WAIT_S) + wait_random(0, backoff))(state)
         fault = state.outcome.exception() if state.outcome else None
         return max(usual, fault.wait_s) if isinstance(fault, RateLimitError) else usual
