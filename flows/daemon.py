@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -83,8 +84,8 @@ class Daemon:
         return ["Ended."]
 
     def _start_server(self) -> None:
-        if self.api.answers():
-            message = f"Port {self.port} is in use by another server: end it, or `make up PORT=4201` say."
+        if _is_taken(self.port):
+            message = f"Port {self.port} is in use by another program: end it, or `make up PORT=4201` say."
             raise UsageError(message)
         command = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.server.start([sys.executable, "-m", "prefect", *command], self.environment, {"port": self.port})
@@ -145,6 +146,16 @@ class Daemon:
             "PREFECT_LOGGING_EXTRA_LOGGERS": "portfolio,flows",
             "PREFECT_WORKER_QUERY_SECONDS": "5",
         }
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as here:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a server just ended do not count
+        try:
+            here.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from flows.names import MANAGED
 from flows.prefect_api import PrefectApi
 from flows.processes import Background
@@ -44,7 +42,7 @@ class Prefect:
 
     def ask(self, path: str, **document: Any) -> Any:
         """POST a document and return the answer."""
-        return httpx.post(f"{self.url}{path}", json=document, timeout=30).raise_for_status().json()
+        return PrefectApi(self.url).ask("POST", path, document)
 
     def deployments(self) -> dict[str, dict[str, Any]]:
         """Our deployments by the name of their flow."""
@@ -52,7 +50,7 @@ class Prefect:
         return {self.flow_name(item["flow_id"]): item for item in found}
 
     def flow_name(self, flow_id: str) -> str:
-        return httpx.get(f"{self.url}/flows/{flow_id}", timeout=30).raise_for_status().json()["name"]
+        return PrefectApi(self.url).ask("GET", f"/flows/{flow_id}")["name"]
 
     def runs(self, flow: str, *states: str) -> list[dict[str, Any]]:
         """Runs of a flow in the given types of state, the one expected first at the front."""
