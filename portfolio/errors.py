@@ -44,6 +44,10 @@ class StoreError(PortfolioError):
     """The store cannot be used as it is: damaged, foreign, or of another schema."""
 
 
+class NewerStoreError(StoreError):
+    """A DuckDB file in a format that only a newer DuckDB reads: perhaps good, though not to this release."""
+
+
 class ForeignStoreError(StoreError):
     """A DuckDB file of another program, which is nobody's to replace."""
 

@@ -37,7 +37,8 @@ def copy_models(source: Path, target: Path) -> None:
 def sync_tree(folder: Path) -> None:
     """Force a folder with all that is in it to the disk."""
     for path in (*folder.rglob("*"), folder):
-        sync(path)
+        if not path.is_symlink():
+            sync(path)
 
 
 def size_of(*paths: Path) -> int:

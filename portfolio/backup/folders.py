@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 BUILDING, GOING = ".building-", ".going-"  # prefixes of a backup before it is one and after
+ASIDE = re.compile(f"({re.escape(BUILDING)}|{re.escape(GOING)}){NAME.pattern}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from portfolio import __version__
 from portfolio.atomic import replace_text
 from portfolio.backup.copying import copy_models, ensure_room, size_of
-from portfolio.backup.folders import BUILDING, GOING, Backup, backup_name
+from portfolio.backup.folders import ASIDE, BUILDING, Backup, backup_name
 from portfolio.backup.manifest import (
     FORMAT,
     MANIFEST_FILE,
@@ -21,6 +21,7 @@ from portfolio.backup.manifest import (
     Manifest,
     file_record,
     files_in,
+    has_files,
     manifest_text,
     read_manifest,
 )
@@ -65,11 +66,8 @@ def backups_folder(backups_dir: Path) -> Iterator[None]:
         )
         raise BackupError(message) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _hold(descriptor, backups_dir)
         yield
-    except BlockingIOError as error:
-        message = f"Another store's backup is being made in {backups_dir}: run again when it has ended."
-        raise StoreBusyError(message) from error
     finally:
         os.close(descriptor)  # closing releases the flock; the kernel does the same for a killed process
 
@@ -97,11 +95,19 @@ def make_backup(store: Store, making: Making) -> Backup:
     return Backup(folder, read_manifest(folder))
 
 
+def _hold(descriptor: int, backups_dir: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"Another store's backup is being made in {backups_dir}: run again when it has ended."
+        raise StoreBusyError(message) from error
+
+
 def _fill(building: Path, store: Store, making: Making) -> None:
     copy_store(store, building / STORE_FILE)
     copy_models(making.models_dir, building / MODELS_FOLDER)
     contents = read_contents(building / STORE_FILE, MEND)
-    needed = sorted(set(contents.roles.values()))
+    missing = {model for model in contents.roles.values() if not has_files(building / MODELS_FOLDER / model)}
     manifest = Manifest(
         format=FORMAT,
         created_at=making.created_at,
@@ -110,7 +116,7 @@ def _fill(building: Path, store: Store, making: Making) -> None:
         duckdb=ENGINE_VERSION,
         contents=contents,
         files=tuple(file_record(building, path) for path in files_in(building)),
-        models_missing=tuple(model for model in needed if not (building / MODELS_FOLDER / model).is_dir()),
+        models_missing=tuple(sorted(missing)),
     )
     replace_text(building / MANIFEST_FILE, manifest_text(manifest))
     sync(building)
@@ -129,6 +135,6 @@ def _ensure_verified(building: Path, store: Store) -> None:
 
 
 def _clear_leftovers(backups_dir: Path) -> None:
-    for prefix in (BUILDING, GOING):
-        for leftover in backups_dir.glob(f"{prefix}*"):
+    for leftover in backups_dir.iterdir():
+        if ASIDE.fullmatch(leftover.name):
             shutil.rmtree(leftover)

@@ -77,6 +77,27 @@ def read_manifest(folder: Path) -> Manifest:
         raise BackupError(_message(path, f"it is not JSON ({error})")) from error
 
 
+def file_record(folder: Path, path: Path) -> FileRecord:
+    """Measure one closed file; never the live store's, whose lock a second descriptor would drop."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return FileRecord(path.relative_to(folder).as_posix(), size, digest.hexdigest())
+
+
+def files_in(folder: Path) -> tuple[Path, ...]:
+    """Return every file of a backup but its manifest, by name."""
+    found = (path for path in sorted(folder.rglob("*")) if not path.is_dir() or path.is_symlink())
+    return tuple(path for path in found if path != folder / MANIFEST_FILE)
+
+
+def has_files(model: Path) -> bool:
+    """Whether a model's folder is there and not empty."""
+    return any(model.glob("*"))
+
+
 def _ensure_ours(path: Path, values: object) -> dict[str, Any]:
     """Refuse what this release could misread, and what no release wrote."""
     if not isinstance(values, dict):
@@ -92,22 +113,6 @@ def _ensure_ours(path: Path, values: object) -> dict[str, Any]:
 def _own_checksum(values: dict[str, Any]) -> str:
     rest = {key: value for key, value in values.items() if key != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def file_record(folder: Path, path: Path) -> FileRecord:
-    """Measure one closed file; never the live store's, whose lock a second descriptor would drop."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return FileRecord(path.relative_to(folder).as_posix(), size, digest.hexdigest())
-
-
-def files_in(folder: Path) -> tuple[Path, ...]:
-    """Return every file of a backup but its manifest, by name."""
-    found = (path for path in sorted(folder.rglob("*")) if not path.is_dir() or path.is_symlink())
-    return tuple(path for path in found if path != folder / MANIFEST_FILE)
 
 
 def _message(path: Path, seen: str) -> str:

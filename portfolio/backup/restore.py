@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from portfolio.backup.copying import copy_models, ensure_room, size_of
 from portfolio.backup.manifest import MODELS_FOLDER, STORE_FILE, file_record
 from portfolio.backup.place import Place, keep_old, put_in_place
 from portfolio.backup.verify import verify
-from portfolio.errors import BackupError, ForeignStoreError, RestoreRefusedError, StoreError
+from portfolio.errors import BackupError, ForeignStoreError, NewerStoreError, RestoreRefusedError, StoreError
 from portfolio.store.backup import fold_wal, open_aside, read_contents
 from portfolio.store.engine import sync, wal_path
 from portfolio.store.journal import end_run, start_run
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from portfolio.store.contents import Contents
     from portfolio.store.journal import RunEnd, RunStart
     from portfolio.store.schema import Kind
+
+
+MEND = "If it is damaged, restoring a backup keeps it aside."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,19 @@ def ensure_replaceable(live: Path, kind: Kind, *, force: bool) -> bool:
     """
     if not live.exists():
         return False
-    if not live.is_file():
-        message = f"{live} is not a regular file: move it away yourself, and run again. Nothing was changed."
+    if not live.is_file() or not os.access(live, os.R_OK):
+        message = f"{live} is not a file that can be read: mend its rights or move it away. Nothing was changed."
         raise RestoreRefusedError(message)
     try:
-        contents = read_contents(live, "")
+        contents = read_contents(live, MEND)
     except ForeignStoreError as error:
         message = f"{error} Nothing was changed."
         raise RestoreRefusedError(message) from error
+    except NewerStoreError as error:
+        if not force:
+            message = f"{error} It may be good to a newer DuckDB: --force keeps it aside. Nothing was changed."
+            raise RestoreRefusedError(message) from error
+        return False
     except StoreError:  # damaged: what a restore is for
         return False
     _ensure_same_kind(live, contents, kind)

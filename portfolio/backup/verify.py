@@ -12,6 +12,7 @@ from portfolio.backup.manifest import (
     Manifest,
     file_record,
     files_in,
+    has_files,
     read_manifest,
 )
 from portfolio.errors import BackupError, StoreBusyError, StoreError
@@ -111,7 +112,7 @@ def _models(folder: Path, manifest: Manifest) -> Iterator[Finding]:
         if model in manifest.models_missing:
             message = f"The {role} {model} had no files when the backup was made: a new model will be fitted."
             yield Finding(Severity.WARNING, "model-missing", model, message)
-        elif not any((folder / MODELS_FOLDER / model).glob("*")):
+        elif not has_files(folder / MODELS_FOLDER / model):
             yield _error("model-missing", model, f"The {role} {model} has no files under {MODELS_FOLDER}.")
 
 

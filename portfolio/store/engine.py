@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from portfolio.errors import PortfolioError, StoreBusyError, StoreError
+from portfolio.errors import NewerStoreError, PortfolioError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +32,7 @@ _WAL_START = bytes.fromhex("640062")  # field 100, entry type 98: the version en
 _HEADERS = 3 * 4096  # bytes before a file's first block
 _COMMIT_FAILED = "Failed to commit: Could not"  # write the file, sync it, lock it: a TransactionException to DuckDB
 _CONFLICTING_LOCK = "Could not set lock on file"
+_NEWER_FORMAT = "database file with version number"
 _MEND_LIVE = (
     "It was left as it is: check the disk, then restore a backup (`portfolio restore`, which keeps the damaged store "
     "aside), or put a copy of the published file in its place, which has the ledger and the log as published last."
@@ -105,7 +106,8 @@ def translated(
             "Close that program, or let it read the published copy instead, and run again."
         )
         return StoreBusyError(message)
-    return StoreError(_unusable_message(path, text, mend or _mend(read_only=read_only)))
+    kind = NewerStoreError if _NEWER_FORMAT in text else StoreError
+    return kind(_unusable_message(path, text, mend or _mend(read_only=read_only)))
 
 
 def _mend(*, read_only: bool) -> str:

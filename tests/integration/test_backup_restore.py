@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import struct
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -178,8 +180,27 @@ def test_file_of_another_program_is_never_replaced(folder, tmp_path):
 def test_folder_in_the_store_s_place_is_never_replaced(folder, tmp_path):
     path = tmp_path / "folder.duckdb"
     path.mkdir()
-    with pytest.raises(RestoreRefusedError, match="not a regular file"):
+    with pytest.raises(RestoreRefusedError, match="not a file"):
         restore_store(run_in(folder, "restore", DUCKDB_FILE=path), backup_in(folder), force=True)
+
+
+def test_store_in_a_format_of_a_newer_duckdb_is_replaced_only_when_forced(folder):
+    path = settings_in(folder).store_path
+    newer = of_storage_format(path.read_bytes(), 200)
+    path.write_bytes(newer)
+    before = contents(folder)
+    with pytest.raises(RestoreRefusedError, match="newer DuckDB"):
+        restore_store(run_in(folder, "restore"), backup_in(folder))
+    assert contents(folder) == before
+    restore_store(run_in(folder, "restore"), backup_in(folder), force=True)
+    assert (kept_in(folder) / path.name).read_bytes() == newer
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_store_that_may_not_be_read_is_never_replaced(folder):
+    settings_in(folder).store_path.chmod(0)
+    with pytest.raises(RestoreRefusedError, match="mend its rights"):
+        restore_store(run_in(folder, "restore"), backup_in(folder), force=True)
 
 
 def test_restore_goes_where_a_linked_store_really_is(folder, tmp_path):
@@ -234,3 +255,18 @@ def leave_in_the_log(path: Path) -> None:
     shutil.copy(before, path)
     before.unlink()
     wal_path(path).write_bytes(log)
+
+
+def of_storage_format(file: bytes, number: int) -> bytes:
+    """A DuckDB file with another format number: eight bytes at 12, under the first block's checksum at 0."""
+    assert file[:8] == block_checksum(file)
+    changed = file[:12] + struct.pack("<Q", number) + file[20:]
+    return block_checksum(changed) + changed[8:]
+
+
+def block_checksum(file: bytes) -> bytes:
+    """DuckDB's checksum of the first header's 4096 bytes (src/common/checksum.cpp)."""
+    total = 5381
+    for (word,) in struct.iter_unpack("<Q", file[8:4096]):
+        total ^= word * 0xBF58476D1CE4E5B9 % 2**64
+    return struct.pack("<Q", total)
