@@ -95,12 +95,16 @@ def restore(backup: tuple[Path, Manifest], place: Place, journal: tuple[RunStart
     folder, manifest = backup
     place.clear_leftovers()
     ensure_room(place.live.parent, 2 * manifest.size_bytes + size_of(place.models), "A restore")
-    _stage_store(folder, manifest, place, journal)
-    copy_models(folder / MODELS_FOLDER, place.new_models)
-    if good and wal_path(place.live).exists():
-        fold_wal(place.live)
-    kept = keep_old(place)
-    put_in_place(place)
+    try:
+        _stage_store(folder, manifest, place, journal)
+        copy_models(folder / MODELS_FOLDER, place.new_models)
+        if good and wal_path(place.live).exists():
+            fold_wal(place.live)
+        kept = keep_old(place)
+        put_in_place(place)
+    except BaseException:
+        place.clear_leftovers()  # a full disk must not stay full of what was prepared
+        raise
     return Restored(manifest, kept)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -23,7 +24,7 @@ from portfolio.store.migrate import create_store
 from portfolio.store.models import read_promotions
 from portfolio.store.signals import read_signals
 from tests.support.backups import decided_and_backed_up, run_in, seal
-from tests.support.command import contents, document, portfolio
+from tests.support.command import COMMAND, contents, document, environment, portfolio
 from tests.support.days import settings_in
 from tests.support.store_batches import at
 
@@ -203,6 +204,22 @@ def test_store_that_may_not_be_read_is_never_replaced(folder):
         restore_store(run_in(folder, "restore"), backup_in(folder), force=True)
 
 
+def test_store_stays_to_the_byte_and_nothing_is_left_beside_when_the_disk_takes_no_more(folder, tmp_path):
+    before = contents(folder)
+    ended = portfolio_on_a_full_disk(tmp_path, folder, "restore", "--force")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "File too large" in ended.stderr
+    assert contents(folder) == before
+
+
+def test_old_backup_stays_and_nothing_is_left_beside_when_the_disk_takes_no_more(folder, tmp_path):
+    old = contents(folder / "sample" / "backups")
+    ended = portfolio_on_a_full_disk(tmp_path, folder, "backup")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert contents(folder / "sample" / "backups") == old
+    assert portfolio(tmp_path, "backup", settings={"DATA_DIR": str(folder)}).returncode == 0
+
+
 def test_restore_goes_where_a_linked_store_really_is(folder, tmp_path):
     (tmp_path / "disk").mkdir()
     path = tmp_path / "linked.duckdb"
@@ -243,6 +260,14 @@ def sessions_of(path: Path) -> list[str]:
         return [
             str(row[0]) for row in connection.execute("SELECT session FROM out.signals ORDER BY session").fetchall()
         ]
+
+
+def portfolio_on_a_full_disk(place: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose files may only have half the size of the store's."""
+    blocks = settings_in(folder).store_path.stat().st_size // 2048  # of 1024 bytes, bash's unit
+    command = ["bash", "-c", f'ulimit -f {blocks}; exec "$@"', "bash", COMMAND, *arguments]
+    settings = environment(place, {"DATA_DIR": str(folder)})
+    return subprocess.run(command, cwd=place, env=settings, capture_output=True, text=True, check=False)
 
 
 def leave_in_the_log(path: Path) -> None:
