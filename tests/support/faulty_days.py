@@ -148,7 +148,7 @@ def _row(cells: list[str]) -> Row:
 def main() -> None:
     """Print what each fault of the table, or those named, does."""
     wanted = sys.argv[1:] or [row.fault for row in read_table()]
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("error")
     with tempfile.TemporaryDirectory(prefix="faults-") as made, faulty_world(Path(made)) as world:
         for place, text in enumerate(wanted):
             seen = mornings_with(world, Path(made) / str(place), text.removeprefix("none"))

@@ -18,7 +18,7 @@ from tests.support.outside.sample_market import market_of_sample
 EXAMPLE = """\
 example:
   python -m tests.support.outside --sample --port 8900 --fault nan-tail --fault 'rate-limited:LQQ.PA*3'
-  make run SOURCE=live ARGS="--as-of 2018-12-28T07:30"      (in another shell, with the lines printed)
+  make run SOURCE=live ARGS="--as-of 2018-12-28T07:30+01:00"      (in another shell, with the lines printed)
 """
 
 
@@ -30,10 +30,11 @@ def main() -> None:
         with serving(folder, arguments.port) as stub:
             stub.at(arguments.at)
             stub.inject(*arguments.fault)
-            newest = newest_instant(read_market(folder)).astimezone(PARIS) + timedelta(days=1)
+            known = newest_instant(read_market(folder)).astimezone(PARIS) + timedelta(days=1)
+            morning = known.replace(hour=7, minute=30, second=0)
             for key, value in stub.settings.items():
                 print(f"export {key}={value}", flush=True)  # noqa: T201  # its answer
-            print(f"# the market is known to the end by --as-of {newest:%Y-%m-%d}T07:30", flush=True)  # noqa: T201
+            print(f"# the market is known to the end by --as-of {morning.isoformat()}", flush=True)  # noqa: T201
             _until_told_to_end()
 
 
