@@ -48,6 +48,7 @@ smoke: $(VENV)/.dev ## the smoke tests alone
 
 bench: $(VENV)/.runtime ## where the time and memory of a day go
 	$(BIN)/python -m bench.day
+	$(BIN)/python -m bench.live
 
 docs: $(VENV)/.dev ## write .env.example and docs/ENVIRONMENT.md from the settings
 	$(BIN)/python -m portfolio.settings_docs

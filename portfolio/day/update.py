@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from portfolio.errors import StoreError
 from portfolio.findings import Severity
 from portfolio.sessions import calendar_horizon, calendar_rows
 from portfolio.sources.checks import CheckedBatch, check_batch
@@ -79,12 +80,20 @@ def fetch(run: Run, since: date | None = None) -> Batch:
 
 
 def _reach(run: Run, since: date | None) -> Reach:
-    """Read from the published copy what is believed; nothing when there is none yet."""
+    """Read from the published copy what is believed.
+
+    Nothing when there is none yet, or none that can be read: asking for the whole history is slow but right, the gate
+    compares it with the store itself, and the copy is made anew after it.
+    """
     settings = run.settings
     if not published_path(settings.store_path).exists():
         return Reach({}, {}, since)
-    with open_reader(settings.store_path, settings.source) as store:
-        return Reach(newest_price_days(store), newest_macro_days(store), since)
+    try:
+        with open_reader(settings.store_path, settings.source) as store:
+            return Reach(newest_price_days(store), newest_macro_days(store), since)
+    except StoreError as error:
+        log.warning("published copy not readable: the whole history is asked for", extra={"reason": str(error)})
+        return Reach({}, {}, since)
 
 
 def _wire(settings: Settings) -> Wire:

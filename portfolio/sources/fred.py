@@ -6,9 +6,7 @@ were revised to later.
 
 from __future__ import annotations
 
-from http.client import HTTPException
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import ParseError  # nosec B405  # the name of an error of fredapi's; nothing is parsed here
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -48,18 +46,18 @@ class FredFeed:
     def ask(self, series: MacroSeries, since: date, now: datetime) -> pd.DataFrame:
         """Ask once for a series' observations of a day and later, as FRED knew them at an instant.
 
-        Returns `observed_on`, `value` (NaN: none) and `released_on`, NaT unless the series is revised. Raises
-        PassingError or RefusedError.
+        Returns `observed_on`, `value` (NaN: none) and `released_on`, NaT unless the series is revised: then every
+        observation comes. Raises PassingError or RefusedError.
         """
         known_on = f"{now.astimezone(ST_LOUIS):%Y-%m-%d}"
         try:
             with self._handler.asked_by_urllib():
-                return (
-                    self._revised(series, since, known_on) if series.revised else self._plain(series, since, known_on)
-                )
+                if series.revised:
+                    return self._revised(series, known_on)
+                return self._plain(series, since, known_on)
         except (PassingError, RefusedError):
             raise
-        except (OSError, HTTPException, ParseError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  # of sockets, HTTP, XML, fredapi: one series of many
             raise self._fault(series.series, error) from None  # the cause shows the address, with the key in it
 
     def _plain(self, series: MacroSeries, since: date, known_on: str) -> pd.DataFrame:
@@ -68,20 +66,19 @@ class FredFeed:
         )
         return pd.DataFrame({"observed_on": values.index, "value": values.to_numpy(), "released_on": pd.NaT})
 
-    def _revised(self, series: MacroSeries, since: date, known_on: str) -> pd.DataFrame:
-        """Return the newest value of each observation, with the day on which it became so."""
+    def _revised(self, series: MacroSeries, known_on: str) -> pd.DataFrame:
+        """Return the newest value of each observation, with the day on which it became so; any may have changed."""
         releases = self._client.get_series_all_releases(series.series, realtime_end=known_on)
         if releases.empty:
             return pd.DataFrame({"observed_on": [], "value": [], "released_on": []})
         newest = releases.sort_values(["date", "realtime_start"]).drop_duplicates("date", keep="last")
-        newest = newest[newest["date"] >= pd.Timestamp(since)]
         return newest.rename(columns={"date": "observed_on", "realtime_start": "released_on"}).reset_index(drop=True)
 
     def _fault(self, series: str, error: Exception) -> PassingError | RefusedError:
         status = self._handler.status
         if fault := of_status(status, f"{series} at FRED", self._handler.retry_after):
             return fault
-        if status in REFUSALS and isinstance(error, ValueError) and not isinstance(error, ParseError):
+        if status in REFUSALS and isinstance(error, ValueError):  # fredapi makes one of FRED's own words
             return self._refused(series, str(error).replace(self._key, "[secret]"))
         seen = f"HTTP {status}, no observations in it" if status else "no answer"
         return PassingError(f"{series}: FRED's answer is cut off, late or none ({seen}; {type(error).__name__})")

@@ -13,28 +13,25 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yfinance
 from yfinance.cache import get_tz_cache
-from yfinance.exceptions import YFException, YFPricesMissingError
+from yfinance.exceptions import YFPricesMissingError
 
-from portfolio.sources.batch import DAY
 from portfolio.sources.live_faults import PassingError, RefusedError
+from portfolio.sources.yahoo_events import dividend_events, exchange_days, split_events
 from portfolio.sources.yahoo_session import YahooSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from datetime import date
     from pathlib import Path
+
+    import pandas as pd
 
     from portfolio.sources.live_wire import Deadline
 
 ZONES = {"XPAR": "Europe/Paris", "XNYS": "America/New_York"}  # as Yahoo names them
 COOKIE_REFUSALS = (401, 403)
 REFUSALS = range(400, 500)
-EVENT_DTYPES = {"day": DAY, "value": "float64"}
-# What yfinance and its JSON reader raise over an answer of another shape than Yahoo's.
-MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class YahooFeed:
         except OSError as error:  # curl's errors are
             message = f"{symbol}: no answer of Yahoo ({type(error).__name__})"
             raise PassingError(message) from error
-        except (YFException, *MALFORMED) as error:
+        except Exception as error:  # whatever yfinance makes of an odd answer, or of its cache: one symbol of many
             raise self._unreadable(symbol, error) from error
 
     def _asked(self, symbol: str, zone: str, since: date) -> YahooAnswer:
@@ -108,8 +105,8 @@ class YahooFeed:
         events = self._events()
         return YahooAnswer(
             bars=bars.set_axis(exchange_days(bars.index)),
-            dividends=_event_rows(events.get("dividends"), zone, lambda event: event["amount"]),
-            splits=_event_rows(events.get("splits"), zone, lambda event: event["numerator"] / event["denominator"]),
+            dividends=dividend_events(events, zone, meta["currency"]),
+            splits=split_events(events, zone),
             currency=str(meta["currency"] or ""),
             live_close=float(meta["lastTrade"]["Price"]) if "lastTrade" in meta else None,
         )
@@ -138,19 +135,6 @@ class YahooFeed:
             message = f"{symbol}: Yahoo refuses the request (HTTP {status}: {said}); try again later"
             return RefusedError(message)
         return None
-
-
-def exchange_days(index: pd.Index) -> pd.DatetimeIndex:
-    """Return the exchange's own days of instants in its time zone, as naive midnights."""
-    return pd.DatetimeIndex(index).tz_localize(None).normalize().as_unit("us")
-
-
-def _event_rows(
-    events: Mapping[str, dict[str, Any]] | None, zone: str, value_of: Callable[[dict[str, Any]], float]
-) -> pd.DataFrame:
-    found = [(int(event["date"]), float(value_of(event))) for event in (events or {}).values()]
-    stamps = pd.to_datetime([stamp for stamp, _ in found], unit="s", utc=True).tz_convert(zone)
-    return pd.DataFrame({"day": exchange_days(stamps), "value": [value for _, value in found]}).astype(EVENT_DTYPES)
 
 
 def _other_zone(symbol: str, zone: str, seen: str) -> str:

@@ -107,6 +107,10 @@ def test_a_daily_value_is_known_when_daily_values_are_printed(stub):
     assert rows["available_at"].iloc[0] == pd.Timestamp("2024-06-07 06:00", tz="Europe/Paris")
 
 
+def test_every_value_of_a_revised_series_comes_as_any_may_have_changed(stub):
+    assert len(feed_to(stub).ask(REVISED, date(2024, 5, 1), LATER)) == 3
+
+
 def test_no_observations_are_no_rows(stub):
     assert macro_rows("DGS10", feed_to(stub).ask(DAILY, date(2024, 6, 20), LATER)).empty
     assert macro_rows("CPIAUCSL", feed_to(stub).ask(REVISED, SINCE, paris("2024-03-01 07:30"))).empty

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import pytest
 
 from portfolio.sources.live_faults import OutOfTimeError, PassingError, RateLimitError, RefusedError
 from portfolio.sources.live_patience import Asked, ask_all
 from portfolio.sources.live_wire import Deadline, Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 QUICK = Patience(timeout_s=1.0, attempts=4, backoff_s=0.0)
 BROKEN, LIMITED = PassingError("broken"), RateLimitError("asked too often")
@@ -18,8 +22,8 @@ UNKNOWN, NO_KEY = RefusedError("unknown", rule="unknown-to-provider"), RefusedEr
 class Service:
     """Answers each name in capitals after the faults drawn for it; `asked` is what it saw."""
 
-    def __init__(self, **faults: list[Exception]) -> None:
-        self.faults = defaultdict(list, faults)
+    def __init__(self, **faults: Sequence[Exception]) -> None:
+        self.faults = defaultdict(list, {name: list(drawn) for name, drawn in faults.items()})
         self.asked = ""
 
     def __call__(self, name: str) -> str:
@@ -76,7 +80,7 @@ def test_nobody_is_asked_any_more_when_the_whole_service_refuses():
         ({"a": [LIMITED], "b": [LIMITED], "c": [LIMITED]}, "ababcdc"),
     ],
 )
-def test_all_are_had_when_the_service_is_busy_for_a_while(faults: dict[str, list[Exception]], order: str):
+def test_all_are_had_when_the_service_is_busy_for_a_while(faults: dict[str, Sequence[Exception]], order: str):
     asked, seen = told(Service(**faults))
     assert seen == order
     assert set(asked.answers) == set("abcd")

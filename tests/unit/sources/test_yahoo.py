@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from yfinance.cache import get_tz_cache
 
 from portfolio.sources.live_faults import OutOfTimeError, PassingError, RateLimitError, RefusedError
 from portfolio.sources.live_wire import Deadline
@@ -176,6 +177,15 @@ def test_a_refused_cookie_is_replaced_within_a_few_tries(stub, feed):
         except PassingError:
             tries += 1
     assert tries < 4
+
+
+def test_a_wrong_time_zone_in_yfinances_cache_is_mended_before_it_is_used(stub, feed):
+    asked(feed)
+    zones: Any = get_tz_cache()
+    zones.store(LINE, "Asia/Tokyo")  # as an earlier odd answer would leave it
+    told = asked(feed)
+    assert stub.requests[-1].query["period1"] == str(int(paris(f"{FIRST} 00:00").timestamp()))
+    assert told.bars.index[0].date() == FIRST
 
 
 def test_no_answer_is_told_twice_in_one_process(stub, tmp_path):
