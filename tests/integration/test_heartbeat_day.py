@@ -66,6 +66,8 @@ def test_day_is_told_as_well_when_a_later_run_has_decided_the_session_anew(damag
         assert row is not None
         assert row.revision == 3
     assert verify_day(damaged).startswith("TARGET for session 2001-06-19: ")
+    with pytest.raises(OutputError, match="plan in the published log is of revision 2, not 3"):
+        verify_day(later)
 
 
 def test_day_is_told_as_hold_with_its_rule_and_as_success_when_the_data_block_it(folder):
