@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from flows.markdown import decision_text
+from flows.markdown import WHOLE_PERCENT, decision_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from portfolio.day.update import Update
     from portfolio.findings import Finding
 
-WHOLE_PERCENT = 100
 NONE = [{"": "none"}]  # Prefect shows an empty table as nothing at all
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+WHOLE_PERCENT = 100
 SAMPLE = "*Sample data: nothing here is a recommendation.*"
 
 
@@ -16,14 +18,16 @@ def decision_text(answer: Mapping[str, Any], orders: Mapping[str, Any], source: 
     parts = [
         *([SAMPLE] if source == "sample" else []),
         f"# {answer['decision']} for session {answer['session']}",
-        f"As of {answer['as_of']}, decided at {answer['decided_at']}. Model: {answer['model_id'] or 'none'}.",
-        _regime(answer["regime"]["probabilities"]),
+        f"As of {answer['as_of']}, decided on {_instant(answer['decided_at'])}. Model: {answer['model_id'] or 'none'}.",
         "## Why",
         *_bullets(answer["reasons"]),
         "## Weights" if answer["decision"] == "TARGET" else "## Weights held",
-        table(["line", "weight"], [[line, f"{weight:.2%}"] for line, weight in answer["weights"].items()]),
+        table(
+            ["line", "weight"],
+            [[line, f"{weight * WHOLE_PERCENT:.2f} %"] for line, weight in answer["weights"].items()],
+        ),
         "## Orders",
-        f"Account {account['value_eur']:,.2f} EUR, of which cash {account['cash_eur']:,.2f} EUR.",
+        f"Account {_money(account['value_eur'])} EUR, of which cash {_money(account['cash_eur'])} EUR.",
         _orders(orders),
         "## Findings",
         _findings(answer["data"]["findings"]),
@@ -41,9 +45,12 @@ def _cell(value: object) -> str:
     return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
-def _regime(probabilities: Mapping[str, float]) -> str:
-    shown = ", ".join(f"{label} {value:.1%}" for label, value in probabilities.items())
-    return f"Regime: {shown}." if shown else ""
+def _instant(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}".replace(",", " ")
 
 
 def _bullets(sentences: Iterable[str]) -> list[str]:
@@ -54,7 +61,7 @@ def _orders(orders: Mapping[str, Any]) -> str:
     if not orders["orders"]:
         return f"None: {_cell(orders['why'])}"
     rows = [_order(item) for item in orders["orders"]]
-    after = f"\n\nCash after: {orders['cash_after_eur']:,.2f} EUR."
+    after = f"\n\nCash after: {_money(orders['cash_after_eur'])} EUR."
     return table(["side", "shares", "line", "price EUR", "fee EUR", "reason"], rows) + after
 
 

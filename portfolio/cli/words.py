@@ -15,7 +15,7 @@ SAMPLE_NOTE = (
     "Nothing here is a recommendation."
 )
 NOT_LOGGED = (
-    "Not logged: a later session is already in the log, which is only ever continued. The page stays as it was."
+    "Not logged: a later decision is already in the log, which is only ever continued. The page stays as it was."
 )
 
 

@@ -68,11 +68,11 @@ class Replay:
 def decide_and_log(store: Store, run: Run, noticed: tuple[Finding, ...] = ()) -> Signal:
     """Decide the run's session and log it; `noticed` are findings of earlier stages that the answer should show.
 
-    The log is chronological: a session older than its newest one is decided but not logged, and no model is recorded
-    for it. The same answer again adds no row.
+    The log is chronological: a session older than its newest one, or the same one as at an earlier instant, is decided
+    but not logged, and no model is recorded for it. The same answer again adds no row.
     """
     newest = read_signal(store)
-    write = newest is None or run.moment.session >= newest.session
+    write = newest is None or (run.moment.session, run.moment.decided_at) >= (newest.session, newest.decided_at)
     terms = terms_of(run.settings, run.universe)
     known = read_known(store, run.moment.decided_at, newest_batch(store))
     view = view_of(known, terms, run.moment)

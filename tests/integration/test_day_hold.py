@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from portfolio.day.stages import run_day
 from portfolio.errors import ExitCode
 from portfolio.sources.sample import fetch_sample
 from portfolio.store.connection import open_reader
 from portfolio.store.journal import read_findings, read_runs
 from portfolio.store.orders import read_orders
 from portfolio.store.prices import Known, newest_batch, read_prices, read_quarantined
-from portfolio.store.signals import read_signal
+from portfolio.store.signals import read_signal, read_signals
 from portfolio.universe import CASH
 from tests.support.command import document, portfolio
 from tests.support.days import day_with, paris, run_at, settings_in
@@ -242,3 +243,12 @@ def test_optional_series_is_carried_three_sessions_with_a_finding_and_then_block
     assert {"carried-macro"} <= {finding["rule"] for finding in carried.answer["data"]["findings"]}
     blocked = day_on(settings, "2001-06-11 07:30", ended_on("2001-06-01"))
     assert (blocked.exit_code, blocked.answer["decision"]) == (3, "HOLD")
+
+
+def test_decision_as_at_an_earlier_instant_never_follows_a_later_one_of_its_session(tmp_path):
+    settings = settings_in(tmp_path)
+    assert run_day(run_at(settings, paris("2018-06-29 07:30"))).exit_code is ExitCode.DONE
+    evening_before = run_day(run_at(settings, paris("2018-06-28 20:00")))
+    assert (evening_before.exit_code, evening_before.signal.row) == (ExitCode.HOLD, None)
+    with open_reader(settings.store_path, "sample") as store:
+        assert [row.decision for row in read_signals(store)] == ["TARGET"]
