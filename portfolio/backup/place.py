@@ -4,8 +4,8 @@ Everything new is whole beside the old before the first step, and the writer's l
 
 1. The old store, its write-ahead log, its published copy and its models get second names (hard links) in a folder
    `<store>.replaced-<stamp>`, which itself appears in one step.
-2. The models are put among the old ones. Their names are made from their content: one that is there already and the
-   same is left alone, so the old store still has all of its own.
+2. The models are put among the old ones, file by file. A model is named after its numbers, so one that is there already
+   gets the same again, or mended ones, and the old store still has all of its own.
 3. The new read copy takes the published name.
 4. A write-ahead log is removed, and the damaged store that it belongs to before it. A good store has none here: it was
    folded into the store's file. From here on only the published name keeps others from making an empty store.
@@ -18,7 +18,6 @@ is there, and what is left to be removed is removed by the next restore.
 
 from __future__ import annotations
 
-import filecmp
 import os
 import shutil
 from dataclasses import dataclass
@@ -87,9 +86,10 @@ class Place:
         for file in (self.new_live, wal_path(self.new_live), self.new_published):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.new_models, ignore_errors=True)
-        for folder in self.live.parent.glob(f"{self.live.name}{KEPT}*"):
-            if folder.name.endswith(NEW) or self._replaced_nothing(folder):
-                shutil.rmtree(folder)
+        for entry in self.live.parent.iterdir():
+            kept = entry.name.startswith(self.live.name + KEPT)
+            if kept and (entry.name.endswith(NEW) or self._replaced_nothing(entry)):
+                shutil.rmtree(entry)
 
     def _replaced_nothing(self, folder: Path) -> bool:
         """Tell whether a folder's store is, under its second name, the one that is still in place."""
@@ -137,20 +137,10 @@ def _link(source: str, target: str) -> None:
 
 
 def _put_models(place: Place) -> None:
+    """Put each file in its place by itself: a model that the old store needs is never gone, not for a moment."""
+    for new in sorted(path for path in place.new_models.rglob("*") if path.is_file()):
+        old = place.models / new.relative_to(place.new_models)
+        old.parent.mkdir(parents=True, exist_ok=True)
+        new.replace(old)
     place.models.mkdir(exist_ok=True)
-    for new in sorted(place.new_models.iterdir()):
-        old = place.models / new.name
-        if old.exists() and _same(old, new):
-            continue
-        if old.exists():
-            shutil.rmtree(old)  # damaged, since its name is made from its content; a copy of it was kept in step 1
-        new.rename(old)
     sync_tree(place.models)
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Whether two models' folders have the same files with the same bytes."""
-    names = {path.name for path in one.iterdir()}
-    if names != {path.name for path in other.iterdir()}:
-        return False
-    return not any(filecmp.cmpfiles(one, other, names, shallow=False)[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from portfolio.backup.folders import GOING, find_backups
+from portfolio.backup.folders import GOING, Backup, find_backups
 from portfolio.backup.retention import expendable
 from portfolio.findings import Finding, Severity
 from portfolio.store.engine import sync
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def prune(backups_dir: Path, store_id: str) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Remove what no day, week or month keeps; return the names removed and what was noticed.
+def prune(new: Backup) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Remove what no day, week or month keeps beside a new backup; return the names removed and what was noticed.
 
     Only whole backups of this very store count and may go. Those of an earlier store are its last copies, and a damaged
-    one may still hold what somebody needs: both stay, the damaged with a finding.
+    one may still hold what somebody needs: both stay, the damaged with a finding. So does the new one, which looks old
+    when the clock was set back.
     """
-    whole, damaged = find_backups(backups_dir)
+    whole, damaged = find_backups(new.path.parent)
+    store_id = new.manifest.contents.store_id
     own = {backup.path.name: backup for backup in whole if backup.manifest.contents.store_id == store_id}
-    going = sorted(expendable((name, backup.created_at) for name, backup in own.items()))
+    going = sorted(expendable((name, backup.created_at) for name, backup in own.items()) - {new.path.name})
     for name in going:
         _remove(own[name].path)
     noticed = tuple(

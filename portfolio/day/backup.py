@@ -64,7 +64,7 @@ def backup_store(run: Run, wait_s: float = 0.0) -> BackupResult:
         began = time.monotonic()
         making = Making(run.models_dir, settings.backups_dir, run.run_id, now_utc(), secrets.token_hex(3))
         backup = make_backup(store, making)
-        pruned, noticed = prune(settings.backups_dir, backup.manifest.contents.store_id)
+        pruned, noticed = prune(backup)
         append_findings(store, run.run_id, noticed)
         result = _result(backup, time.monotonic() - began, pruned, noticed)
         ending.rows_in = ending.rows_out = result.rows

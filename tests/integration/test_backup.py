@@ -156,6 +156,13 @@ def test_old_backups_go_only_by_retention_and_after_the_new_one(folder):
     assert len(left) <= 7 + 5 + 12
 
 
+def test_new_backup_stays_when_the_clock_was_set_back(folder):
+    first = backup_store(run_in(folder, "backup")).path
+    ahead = aged(first, newest_in(folder).created_at + timedelta(minutes=1))
+    new = backup_store(run_in(folder, "backup"))
+    assert {ahead, new.path} <= set(backups_in(folder).iterdir())
+
+
 def test_what_is_not_a_whole_backup_of_this_store_is_never_pruned(folder):
     first = backup_store(run_in(folder, "backup")).path
     made_at = newest_in(folder).created_at

@@ -15,6 +15,7 @@ from portfolio.backup.folders import backup_folders, find_backups
 from portfolio.backup.verify import verify
 from portfolio.errors import StoreError
 from portfolio.regime.artifact import read_model
+from portfolio.sessions import PARIS
 from portfolio.store.connection import open_reader, open_writer
 from portfolio.store.engine import wal_path
 from portfolio.store.journal import read_runs
@@ -99,7 +100,7 @@ def check_backup_done(settings: Settings) -> None:
     whole, damaged = find_backups(settings.backups_dir)
     assert not damaged
     assert {path.name for path in settings.backups_dir.iterdir()} == {backup.path.name for backup in whole}
-    assert len({f"{backup.created_at:%Y-%m-%d}" for backup in whole}) == len(whole)
+    assert len({backup.created_at.astimezone(PARIS).date() for backup in whole}) == len(whole)
     with open_reader(settings.store_path, "sample") as store:
         newest = read_runs(store, 1)[0]
     assert (newest.command, newest.outcome, newest.run_id) == ("backup", "done", whole[0].manifest.run_id)
