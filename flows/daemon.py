@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import subprocess
+import subprocess  # nosec B404  # Prefect has commands, no functions, for its server and worker
 import sys
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,7 @@ class Daemon:
 
     def _registered(self) -> list[str]:
         """Register in a process of its own: Prefect reads its settings from the environment when it is imported."""
-        ended = subprocess.run(  # noqa: S603  # our own module
+        ended = subprocess.run(  # noqa: S603  # nosec B603  # our own module
             [sys.executable, "-m", "flows.startup", "--queue", WORK_QUEUE],
             env=self.environment,
             capture_output=True,

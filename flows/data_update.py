@@ -38,11 +38,14 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
     today has its target already: the second try of a morning.
     """
     with job(DATA_UPDATE, "update", as_of) as this:
-        this.heartbeat.start()
         close_dead_runs()
         due = due_now(this, only_if_undecided=only_if_undecided)
-        if not due and (only_if_undecided or not is_session_day(this.run.moment)):
-            return nothing_due(this)
+        if not due and not is_session_day(this.run.moment):
+            this.heartbeat.success("no session today")
+            return this.skipped(f"no session today, the next is {this.run.moment.session}")
+        if not due and only_if_undecided:  # no ping either: whether the first try went well, it has told itself
+            return this.skipped(f"{this.run.moment.session} has its target")
+        this.heartbeat.start()
         batch, unfetched = fetched(this.run)
         update, code = store_prices(this.run, batch, unfetched)
         show_update(update, unfetched)
@@ -56,14 +59,6 @@ def due_now(this: Job, *, only_if_undecided: bool) -> tuple[Due, ...]:
     due = sessions_due(run.moment, newest, run.settings.day_at)
     decided = newest is not None and newest.session == run.moment.session and newest.decision == "TARGET"
     return () if only_if_undecided and decided else due
-
-
-def nothing_due(this: Job) -> State[Any]:
-    """End a run that had nothing to do, and tell the dead-man's switch that somebody looked."""
-    session = this.run.moment.session
-    words = f"nothing to decide: the next session is {session}"
-    this.heartbeat.success(words)
-    return this.skipped(words)
 
 
 def ended(this: Job, code: ExitCode, words: str, due: tuple[Due, ...]) -> State[Any]:

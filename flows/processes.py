@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # what this module is for
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class Background:
         """Start it with its output in the log, as the head of a group of its own."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._started = subprocess.Popen(  # noqa: S603  # our own commands
+            self._started = subprocess.Popen(  # noqa: S603  # nosec B603  # our own commands
                 command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -192,11 +192,6 @@ def test_store_of_one_source_is_refused_for_the_other(tmp_path, kind, asked):
     assert_told(found, 1, f"holds {kind} data and {asked} data was asked for", f"--source {kind}", "DUCKDB_FILE")
 
 
-@pytest.mark.parametrize("command", ["run", "update"])
-def test_live_source_is_refused_before_a_store_is_made_while_this_release_has_none(tmp_path, command):
-    assert_told(refused(tmp_path, command, "--source", "live"), 2, "live source", "--source sample")
-
-
 def test_missing_store_is_told_by_the_commands_that_read(tmp_path):
     assert_told(refused(tmp_path, "report"), 1, "There is no store at", "portfolio run")
     assert_told(refused(tmp_path, "signal", "--replay"), 1, "There is no store at", "portfolio run")

@@ -87,7 +87,9 @@ def test_update_starts_the_decision_of_the_session_that_opens_today(house):
 
 def test_decision_is_shown_in_prefect_with_weights_orders_findings_and_its_page(house):
     with open_reader(house.folder / "data/sample/portfolio.duckdb", "sample") as store:
-        answer = json.loads(read_signal(store).answer)
+        row = read_signal(store)
+    assert row is not None
+    answer = json.loads(row.answer)
     weights = {row["line"]: row["weight %"] for row in json.loads(house.artifact("weights")["data"])}
     assert weights == {line: round(weight * 100, 2) for line, weight in answer["weights"].items()}
     assert {row["side"] for row in json.loads(house.artifact("orders")["data"])} <= {"BUY", "SELL"}
@@ -180,6 +182,7 @@ def test_run_whose_process_was_killed_is_closed_and_its_session_decided_after_a_
     assert not house.prefect.runs(DATA_UPDATE, "RUNNING", "PENDING")
     [update] = house.do_waiting(DATA_UPDATE)
     assert update["state_name"] == "Completed"
+    decided = []
     while waiting := house.do_waiting(SIGNAL_GENERATION):
-        last = waiting[-1]
-    assert last["name"] == "signal-generation 2018-07-16 done"
+        decided += waiting
+    assert decided[-1]["name"] == "signal-generation 2018-07-16 done"

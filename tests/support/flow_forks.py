@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BUG = 70  # what sysexits.h calls an internal error; no code of ours
-FLOWS = {flow.name: flow for flow in (data_update, signal_generation, backup)}
+FLOWS: dict[str, Any] = {flow.name: flow for flow in (data_update, signal_generation, backup)}
 LONGEST_S = 240.0
 
 
@@ -93,8 +93,8 @@ def _flow(run_id: UUID) -> int:
         client.set_flow_run_state(run_id, Pending())
         scheduled = client.read_flow_run(run_id)
         name = client.read_flow(scheduled.flow_id).name
-    state = run_flow(FLOWS[name], flow_run=scheduled, return_type="state")
-    return 0 if state is not None and state.is_completed() else 1
+    state: Any = run_flow(FLOWS[name], flow_run=scheduled, return_type="state")
+    return 0 if state.is_completed() else 1
 
 
 def _start_up(as_of: datetime | None) -> None:
