@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from typing import TYPE_CHECKING
@@ -78,8 +79,16 @@ def edit_the_manifest(backup: Path) -> None:
     (backup / MANIFEST).write_text(text.replace('"out.signals": 1', '"out.signals": 2'), "utf-8")
 
 
-def hide_a_part_of_the_manifest(backup: Path) -> None:
-    (backup / MANIFEST).write_text('{"format": 1}', "utf-8")
+def take_a_list_for_a_manifest(backup: Path) -> None:
+    (backup / MANIFEST).write_text("[]", "utf-8")
+
+
+def lose_a_part_of_the_manifest(backup: Path) -> None:
+    """As a release with a bug would have written it: the checksum over the rest is right."""
+    rest = json.loads((backup / MANIFEST).read_text("utf-8"))
+    del rest["files"], rest["sha256"]
+    sha256 = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    (backup / MANIFEST).write_text(json.dumps(rest | {"sha256": sha256}), "utf-8")
 
 
 def take_the_manifest_of_a_newer_release(backup: Path) -> None:
@@ -143,7 +152,8 @@ DAMAGES: dict[Callable[[Path], None], set[tuple[str, str]]] = {
     lose_the_manifest: {("manifest", "")},
     garble_the_manifest: {("manifest", "")},
     edit_the_manifest: {("manifest", "")},
-    hide_a_part_of_the_manifest: {("manifest", "")},
+    take_a_list_for_a_manifest: {("manifest", "")},
+    lose_a_part_of_the_manifest: {("manifest", "")},
     take_the_manifest_of_a_newer_release: {("manifest", "")},
     write_into_the_store: {(BYTES, STORE), ("rows", "out.signals")},
     make_it_the_other_kind: {(BYTES, STORE), ("kind", STORE)},
@@ -178,6 +188,23 @@ def test_backup_is_refused_with_every_difference_named_when_damaged(damage, expe
             restore_store(run_in(folder, "restore"), backup, force=force)
         assert all(f"{rule}: " in str(caught.value) for rule, _ in seen)
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (edit_the_manifest, "it was edited"),
+        (garble_the_manifest, "it is not JSON"),
+        (take_a_list_for_a_manifest, "no JSON object but list"),
+        (lose_a_part_of_the_manifest, "files: Field required"),
+        (take_the_manifest_of_a_newer_release, "format 2 and this release reads up to 1"),
+        (lose_the_manifest, "No such file"),
+    ],
+)
+def test_manifest_is_refused_with_its_reason(damage, told, folder):
+    damage(backup_in(folder))
+    (finding,) = verify(backup_in(folder)).errors
+    assert told in finding.message
 
 
 def test_backup_is_whole_and_left_untouched_when_nobody_damaged_it(folder):
