@@ -7,6 +7,7 @@ were revised to later.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.error import URLError
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ST_LOUIS = ZoneInfo("America/Chicago")  # whose days FRED's "today" and vintages are
 REFUSALS = range(400, 500)
+HIDDEN = "[secret]"
 
 
 class FredFeed:
@@ -79,9 +81,10 @@ class FredFeed:
         if fault := of_status(status, f"{series} at FRED", self._handler.retry_after):
             return fault
         if status in REFUSALS and isinstance(error, ValueError):  # fredapi makes one of FRED's own words
-            return self._refused(series, str(error).replace(self._key, "[secret]"))
+            return self._refused(series, str(error).replace(self._key, HIDDEN))
         seen = f"HTTP {status}, no observations in it" if status else "no answer"
-        return PassingError(f"{series}: FRED's answer is cut off, late or none ({seen}; {type(error).__name__})")
+        why = str(error.reason).replace(self._key, HIDDEN) if isinstance(error, URLError) else type(error).__name__
+        return PassingError(f"{series}: FRED's answer is cut off, late or none ({seen}; {why})")
 
     def _refused(self, series: str, said: str) -> RefusedError:
         if "api_key" in said:

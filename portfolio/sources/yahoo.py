@@ -61,6 +61,7 @@ class YahooFeed:
         yfinance.config.debug.hide_exceptions = False
         # Whatever it has to say becomes a fault of ours; its own lines tell the same again, and guess at delistings.
         logging.getLogger("yfinance").setLevel(logging.CRITICAL + 1)
+        logging.getLogger("peewee").setLevel(logging.WARNING)  # yfinance's cache: its debug lines hold the cookie
 
     @property
     def requests(self) -> int:
@@ -77,7 +78,8 @@ class YahooFeed:
         except YFPricesMissingError as error:
             raise self._missing(symbol, error) from error
         except OSError as error:  # curl's errors are
-            message = f"{symbol}: no answer of Yahoo ({type(error).__name__})"
+            said = str(error).partition(". See ")[0]  # then curl's own advice
+            message = f"{symbol}: no answer of Yahoo ({said})"
             raise PassingError(message) from error
         except Exception as error:  # whatever yfinance makes of an odd answer, or of its cache: one symbol of many
             raise self._unreadable(symbol, error) from error
