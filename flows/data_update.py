@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from portfolio.day.run import Run
     from portfolio.findings import Finding
     from portfolio.sources.batch import Batch
+    from portfolio.store.signals import SignalRow
 
 RETRY_AFTER = (30, 150)  # in units of PORTFOLIO_FETCH_BACKOFF_S: a minute and five by default
 
@@ -39,12 +40,14 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
     """
     with job(DATA_UPDATE, "update", as_of) as this:
         close_dead_runs()
-        due = due_now(this, only_if_undecided=only_if_undecided)
-        if not due and not is_session_day(this.run.moment):
-            this.heartbeat.success("no session today")
-            return this.skipped(f"no session today, the next is {this.run.moment.session}")
-        if not due and only_if_undecided:  # no ping either: whether the first try went well, it has told itself
-            return this.skipped(f"{this.run.moment.session} has its target")
+        newest = newest_decision(this.run)
+        due = due_now(this.run, newest, only_if_undecided=only_if_undecided)
+        if not due and newest is not None:
+            if not is_session_day(this.run.moment):
+                this.heartbeat.success("no session today")
+                return this.skipped(f"no session today, the next is {this.run.moment.session}")
+            if only_if_undecided:  # no ping: how the first try went, it has told itself
+                return this.skipped(f"{this.run.moment.session} has its target")
         this.heartbeat.start()
         batch, unfetched = fetched(this.run)
         update, code = store_prices(this.run, batch, unfetched)
@@ -53,9 +56,8 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
         return ended(this, code, _in_words(update, unfetched, due), due)
 
 
-def due_now(this: Job, *, only_if_undecided: bool) -> tuple[Due, ...]:
-    """List the sessions to decide."""
-    run, newest = this.run, newest_decision(this.run)
+def due_now(run: Run, newest: SignalRow | None, *, only_if_undecided: bool) -> tuple[Due, ...]:
+    """List the sessions to decide; an empty log has none to make up, but the history is fetched on any day."""
     due = sessions_due(run.moment, newest, run.settings.day_at)
     decided = newest is not None and newest.session == run.moment.session and newest.decision == "TARGET"
     return () if only_if_undecided and decided else due

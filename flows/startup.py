@@ -50,10 +50,12 @@ def prepared(run: Run, folder: Path, queue: str, as_of: datetime | None = None) 
         yield f"Removed, this release has them no more: {', '.join(removed)}"
     for dead in close_dead_runs(starting=NO_WAIT):
         yield f"Closed, its process had gone: {dead.name}"
-    missed = sessions_missed(run.moment, newest_decision(run), run.settings.day_at)
-    if missed:
+    newest = newest_decision(run)
+    missed = sessions_missed(run.moment, newest, run.settings.day_at)
+    if missed or newest is None:
         run_deployment(UPDATE_DEPLOYMENT, parameters=_at(as_of), timeout=0, as_subflow=False)
-        yield f"Undecided, decided now: {', '.join(str(item.session) for item in missed)}"
+        sessions = ", ".join(str(item.session) for item in missed)
+        yield f"Undecided, decided now: {sessions}" if missed else "First start: the history is fetched now."
 
 
 def _at(as_of: datetime | None) -> dict[str, str]:
