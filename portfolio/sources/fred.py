@@ -54,13 +54,15 @@ class FredFeed:
         known_on = f"{now.astimezone(ST_LOUIS):%Y-%m-%d}"
         try:
             with self._handler.asked_by_urllib():
-                if series.revised:
-                    return self._revised(series, known_on)
-                return self._plain(series, since, known_on)
+                told = self._revised(series, known_on) if series.revised else self._plain(series, since, known_on)
         except (PassingError, RefusedError):
             raise
         except Exception as error:  # noqa: BLE001  # of sockets, HTTP, XML, fredapi: one series of many
             raise self._fault(series.series, error) from None  # the cause shows the address, with the key in it
+        if told.empty:  # never so in earnest: the newest believed observation is asked for again
+            message = f"{series.series}: FRED gave no observation since {since}"
+            raise PassingError(message)
+        return told
 
     def _plain(self, series: MacroSeries, since: date, known_on: str) -> pd.DataFrame:
         values = self._client.get_series(
@@ -72,7 +74,7 @@ class FredFeed:
         """Return the newest value of each observation, with the day on which it became so; any may have changed."""
         releases = self._client.get_series_all_releases(series.series, realtime_end=known_on)
         if releases.empty:
-            return pd.DataFrame({"observed_on": [], "value": [], "released_on": []})
+            return releases
         newest = releases.sort_values(["date", "realtime_start"]).drop_duplicates("date", keep="last")
         return newest.rename(columns={"date": "observed_on", "realtime_start": "released_on"}).reset_index(drop=True)
 

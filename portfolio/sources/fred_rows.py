@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from portfolio.sessions import macro_known_at, price_known_at
-from portfolio.sources.batch import INSTANT, MACRO_COLUMNS, MACRO_DTYPES, empty_frame
+from portfolio.sources.batch import INSTANT, MACRO_COLUMNS, MACRO_DTYPES
 
 
 def macro_rows(series: str, observed: pd.DataFrame) -> pd.DataFrame:
@@ -13,8 +13,6 @@ def macro_rows(series: str, observed: pd.DataFrame) -> pd.DataFrame:
 
     A value released later than daily ones would be is known from 06:00 in Paris on the day after its release.
     """
-    if observed.empty:
-        return empty_frame(MACRO_DTYPES)
     days = pd.DatetimeIndex(observed["observed_on"])
     nominal = pd.Series(macro_known_at(days), index=observed.index, dtype=INSTANT)
     released = pd.to_datetime(observed["released_on"])

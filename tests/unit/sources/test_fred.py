@@ -111,9 +111,13 @@ def test_every_value_of_a_revised_series_comes_as_any_may_have_changed(stub):
     assert len(feed_to(stub).ask(REVISED, date(2024, 5, 1), LATER)) == 3
 
 
-def test_no_observations_are_no_rows(stub):
-    assert macro_rows("DGS10", feed_to(stub).ask(DAILY, date(2024, 6, 20), LATER)).empty
-    assert macro_rows("CPIAUCSL", feed_to(stub).ask(REVISED, SINCE, paris("2024-03-01 07:30"))).empty
+@pytest.mark.parametrize(
+    ("series", "since", "instant"),
+    [(DAILY, date(2024, 6, 20), LATER), (REVISED, SINCE, paris("2024-03-01 07:30"))],
+)
+def test_an_answer_without_an_observation_is_a_fault_that_may_pass(stub, series, since, instant):
+    with pytest.raises(PassingError, match="gave no observation since"):
+        feed_to(stub).ask(series, since, instant)
 
 
 @pytest.mark.parametrize("fault", ["server-error", "reset", "cut-off", "truncated", "html", "null-result"])
