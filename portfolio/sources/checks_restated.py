@@ -14,7 +14,7 @@ import pandas as pd
 
 from portfolio.findings import Finding, Severity
 from portfolio.sources.batch import QUARANTINE_DTYPES, SPLIT, empty_frame
-from portfolio.sources.checks_jumps import FLOOR
+from portfolio.sources.checks_jumps import CEILING, FLOOR
 from portfolio.sources.quarantine import TOLD_ONCE, Rule, quarantine_rows
 
 if TYPE_CHECKING:
@@ -28,10 +28,23 @@ CHANGED = 0.0005
 # Two spellings of one close differ by less: a 32-bit float has steps of 6e-8.
 SAME = 1e-6
 
+# Rows of another currency among the others differ by its rate, and the rate moves less than this in two weeks.
+ALIKE = 0.02
+# Dollars for euros stood between 1.04 and 1.25 since 2015; a correction of two closes by more, and alike, is none.
+OTHER_UNIT = 0.03
+FEWEST_OF_OTHER_UNIT = 2
+
 RESTATED = Rule(
     "restated",
     Severity.ERROR,
     "too far from the close believed of that day and no recorded split explains it; compare with another source, run "
+    "`portfolio update` once the provider has mended it",
+    ("close",),
+)
+MIXED_UNITS = Rule(
+    "restated",
+    Severity.ERROR,
+    "off what was believed by the factor that other closes of this answer are off by: another currency or unit; run "
     "`portfolio update` once the provider has mended it",
     ("close",),
 )
@@ -69,8 +82,10 @@ def part_restated(
     for symbol in changed:
         overlap = change[(prices["symbol"] == symbol) & change.notna()]
         splits = actions[(actions["symbol"] == symbol) & (actions["kind"] == SPLIT)]
-        broken = _broken(overlap, prices["observed_on"][overlap.index], splits)
-        rules |= broken
+        left = _left_by_splits(overlap, prices["observed_on"][overlap.index], splits)
+        logs = _logs(prices[prices["symbol"] == symbol])
+        broken = _broken(overlap, left) or _mixed(logs, left)
+        rules |= broken | _new_of_their_unit(logs, left, left[left.index.isin(broken)])
         findings += _corrected(symbol, overlap.drop(index=list(broken)))
     if not rules:
         return prices, empty_frame(QUARANTINE_DTYPES), findings
@@ -79,15 +94,53 @@ def part_restated(
     return prices.drop(index=places).reset_index(drop=True), records, findings
 
 
-def _broken(overlap: pd.Series, days: pd.Series, splits: pd.DataFrame) -> dict[int, Rule]:
-    """Name the rule that rows of one symbol break, by their place in the batch; `overlap`: log changes of closes."""
-    left = _left_by_splits(overlap, days, splits)
+def _broken(overlap: pd.Series, left: pd.Series) -> dict[int, Rule]:
+    """Name the rule that rows of one symbol break, by their place in the batch.
+
+    `overlap`: log changes of closes; `left`: what recorded splits leave of them, the same series when that is all.
+    """
     count, far = int((left.abs() > CHANGED).sum()), left.index[left.abs() > FLOOR]
     applied_to_part = left is not overlap and len(far) > 0  # a split: the days it lacks would be of another scale
     if applied_to_part or (count >= FEWEST_CHANGED and count > SHARE_CHANGED * len(left)):
         sentence = f"{RESTATED_HISTORY.sentence} ({count} of {len(left)} closes differ)"
         return dict.fromkeys(overlap.index, replace(RESTATED_HISTORY, sentence=sentence))
     return dict.fromkeys(far, RESTATED)
+
+
+def _logs(rows: pd.DataFrame) -> pd.Series:
+    """Return log closes in the order of their days, by their place in the batch."""
+    ordered = rows.sort_values("observed_on")
+    return pd.Series(np.log(ordered["close"].to_numpy()), index=ordered.index)
+
+
+def _mixed(logs: pd.Series, left: pd.Series) -> dict[int, Rule]:
+    """Name rows of another unit among the others: they changed alike, and the series is wilder with them.
+
+    Were it calmer, the believed rows would be those of the other unit, and this their correction.
+    """
+    far = left[left.abs() > OTHER_UNIT]
+    alike = far[(far - far.median()).abs() <= ALIKE]
+    told = logs[logs.index.isin(left.index)]
+    if len(alike) < FEWEST_OF_OTHER_UNIT or _wildness(told) <= _wildness(told - left[told.index]):
+        return {}
+    return dict.fromkeys((int(place) for place in alike.index), MIXED_UNITS)
+
+
+def _new_of_their_unit(logs: pd.Series, left: pd.Series, broken: pd.Series) -> dict[int, Rule]:
+    """Name new rows that are nearer to the last believed close times the broken rows' factor than to that close.
+
+    Only of factors that a close may move by in a day: what is beyond is for the jump check.
+    """
+    factor = float(broken.median()) if len(broken) else 0.0
+    if not OTHER_UNIT < abs(factor) <= CEILING:
+        return {}
+    old = logs[logs.index.isin(left.index)].index
+    moves = logs.drop(index=old) - (logs[old[-1]] - left[old[-1]])
+    return dict.fromkeys((int(place) for place in moves.index[(moves - factor).abs() < moves.abs()]), MIXED_UNITS)
+
+
+def _wildness(logs: pd.Series) -> float:
+    return float(logs.diff().abs().sum())
 
 
 def _left_by_splits(overlap: pd.Series, days: pd.Series, splits: pd.DataFrame) -> pd.Series:

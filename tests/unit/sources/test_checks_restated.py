@@ -100,6 +100,43 @@ def test_a_close_far_from_the_one_believed_of_its_day_is_set_aside(factor: float
     assert "`portfolio update`" in "".join(result.quarantined["message"]) or believed
 
 
+@pytest.mark.parametrize("factor", [1.08, 0.93])  # dollars told as euros, euros as dollars
+def test_closes_of_another_currency_are_set_aside_with_the_new_one_when_they_stand_among_the_others(factor: float):
+    result = checked(delivered({19: factor, 21: factor, 23: factor * 1.005}, new_day=factor))
+    assert result.quarantined["rule"].tolist() == ["restated"] * 4
+    assert [DAYS.index(day.date()) for day in result.quarantined["observed_on"]] == [19, 21, 23, 25]
+
+
+def test_the_new_close_is_set_aside_when_the_whole_history_comes_in_another_currency():
+    result = checked(delivered(all_by(1.08), new_day=1.08))
+    assert result.quarantined["rule"].tolist() == [*["restated-history"] * 25, "restated"]
+
+
+def test_the_new_close_of_a_line_is_set_aside_when_others_are_off_by_what_only_the_line_may_move_in_a_day():
+    known, rows = (
+        frame.assign(symbol="LQQ.PA", currency="EUR") for frame in (KNOWN, delivered({23: 1.2}, new_day=1.2))
+    )
+    result = checked(rows, known=known)  # 18 %, where a 2x line may move by 30
+    assert [DAYS.index(day.date()) for day in result.quarantined["observed_on"]] == [23, 25]
+
+
+def test_the_new_close_is_believed_when_only_earlier_ones_are_of_another_currency():
+    result = checked(delivered({19: 1.08, 21: 1.08}))
+    assert [DAYS.index(day.date()) for day in result.quarantined["observed_on"]] == [19, 21]
+
+
+def test_closes_of_another_currency_are_corrected_when_they_had_been_believed():
+    wrong = delivered({19: 1.08, 21: 1.08}).iloc[:25]
+    result = checked(delivered({}), known=wrong)
+    assert result.quarantined.empty
+    assert about(result) == [("info", "corrected-prices", "2")]
+
+
+@pytest.mark.parametrize("factors", [{19: 1.08}, {19: 1.08, 21: 0.93}, {19: 1.02, 21: 1.02}])
+def test_changes_that_are_single_unlike_or_small_are_corrections(factors: dict[int, float]):
+    assert checked(delivered(factors)).quarantined.empty
+
+
 def test_the_believed_close_stands_in_for_the_one_set_aside():
     # the newest known day comes 100 times off; the new day is near what was believed of it
     assert checked(delivered({24: 100.0})).prices["observed_on"].tolist()[-1] == pd.Timestamp(DAYS[25])
@@ -161,7 +198,7 @@ def test_an_old_restated_row_is_a_warning():
     assert about(checked(delivered({9: 1.5}))) == [("warning", "restated", "close 151.35")]
 
 
-factors = st.dictionaries(st.integers(0, 24), st.sampled_from([0.5, 0.9, 0.9996, 0.9999, 1.0, 1.01, 1.2, 100.0]))
+factors = st.dictionaries(st.integers(0, 24), st.sampled_from([0.5, 0.98, 0.9996, 0.9999, 1.0, 1.01, 1.2, 100.0]))
 
 
 @settings(deadline=None, max_examples=25)
