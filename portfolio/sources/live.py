@@ -8,6 +8,7 @@ restated ones noticed.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,12 +55,20 @@ class _Brought:
 def fetch_live(universe: Universe, at: Moment, reach: Reach, wire: Wire, progress: Callable[[Progress], None]) -> Batch:
     """Deliver what the services know at a moment and the store may lack.
 
-    Each service is given `wire.patience.budget_s` at most, so a fetch ends within twice that, whatever they do. A
-    moment in the past gives FRED's values as of then, and Yahoo's of now up to then. Raises SourceError when nothing
-    at all could be had.
+    Each service is given `wire.patience.budget_s`, both at the same time, so a fetch ends within that and one last
+    time-out, whatever they do. A moment in the past gives FRED's values as of then, and Yahoo's of now up to then.
+    Raises SourceError when nothing at all could be had.
     """
-    prices = _ask_yahoo(universe, at, reach, wire, progress)
-    macro = _ask_fred(universe, at, reach, wire, progress)
+    given = universe, at, reach, wire, progress
+    end_of_fred = Deadline(wire.patience.budget_s)
+    with ThreadPoolExecutor(max_workers=1) as beside:  # FRED's pace is waiting, mostly
+        asked_of_fred = beside.submit(_ask_fred, *given, end_of_fred)
+        try:
+            prices = _ask_yahoo(*given)
+        except BaseException:  # Ctrl-C, say: the thread is waited for
+            end_of_fred.end()
+            raise
+        macro = asked_of_fred.result()
     findings = (*prices.findings, *macro.findings)
     if not prices.frames and not macro.frames:
         raise SourceError(_nothing(findings))
@@ -89,15 +98,20 @@ def _ask_yahoo(
     return _Brought(asked.answers, tuple(_findings(asked.faults, at)), feed.requests)
 
 
-def _ask_fred(
-    universe: Universe, at: Moment, reach: Reach, wire: Wire, progress: Callable[[Progress], None]
+def _ask_fred(  # as the other, and when to end
+    universe: Universe,
+    at: Moment,
+    reach: Reach,
+    wire: Wire,
+    progress: Callable[[Progress], None],
+    deadline: Deadline,
 ) -> _Brought:
     if not universe.macro:
         return _Brought({})
     wanted = {item.series: item for item in universe.macro}
     if wire.fred_key is None:
         return _Brought({}, (_no_key(wanted),))
-    feed = FredFeed(wire.fred_url, wire.fred_key, wire.patience.timeout_s, Deadline(wire.patience.budget_s))
+    feed = FredFeed(wire.fred_url, wire.fred_key, wire.patience.timeout_s, deadline)
 
     def ask(series: str) -> tuple[pd.DataFrame, ...]:
         since = reach.first_day(reach.macro.get(series), at.as_of)

@@ -42,6 +42,10 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
+    def end(self) -> None:
+        """Use up what is left: nobody waits for the answers any more."""
+        self._end = 0.0
+
     def left(self, what: str) -> float:
         """Return the seconds left; raises OutOfTimeError when there are none."""
         seconds = self._end - time.monotonic()

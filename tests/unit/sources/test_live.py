@@ -15,6 +15,7 @@ from portfolio.sessions import CALENDAR_START, moment_at
 from portfolio.sources.checks import check_batch
 from portfolio.sources.live import fetch_live
 from portfolio.sources.live_wire import Patience, Progress, Reach, Wire
+from portfolio.universe import MacroSeries
 from tests.support.days import paris
 from tests.support.outside import Fault, serving
 from tests.support.outside.edits import add_split
@@ -217,9 +218,21 @@ def test_a_second_fetch_in_the_process_sees_what_is_new(fetch, stub):
 def test_every_question_is_told_as_it_ends(fetch, stub):
     stub.inject(Fault("not-found", on=OTHER))
     fetch()
-    assert [(told.subject, told.rows, bool(told.fault)) for told in fetch.told] == [
-        (OTHER, 0, True),
-        (LINE, 8, False),
-        (DRIVER, 8, False),
+    assert sorted((told.subject, told.rows, bool(told.fault)) for told in fetch.told) == [
         (SERIES, 4, False),
+        (LINE, 8, False),
+        (OTHER, 0, True),
+        (DRIVER, 8, False),
     ]
+
+
+def test_fred_is_asked_no_more_when_the_person_at_the_terminal_gives_up(fetch, stub):
+    series = tuple(MacroSeries(series=f"NONE{place}", name="none", unit="none") for place in range(12))
+
+    def give_up_after_a_line(told: Progress) -> None:
+        if told.subject in CLOSES:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch_live(dataclasses.replace(SMALL, macro=series), moment_at(NOW), NOTHING, fetch.wire, give_up_after_a_line)
+    assert len([request for request in stub.requests if request.service == "fred"]) < 12  # they would take 5.5 s
