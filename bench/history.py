@@ -24,9 +24,9 @@ from portfolio.day.signal import decide_and_log
 from portfolio.day.stages import writing
 from portfolio.day.update import fetch, store_batch
 from portfolio.sessions import sessions_between
-from portfolio.universe import CASH, read_universe
+from portfolio.universe import read_universe
 from tests.support.days import paris, run_at
-from tests.support.live_days import believed, live_settings, truth_of, untrue
+from tests.support.live_days import believed, even_weights, live_settings, truth_of, untrue
 from tests.support.outside import market_of_files, serving
 
 if TYPE_CHECKING:
@@ -62,16 +62,6 @@ def main() -> int:
             stepwise = timed("morning by morning", lambda: morning_by_morning(step, stub, mornings))
             at_once = timed("in one go", lambda: in_one_go(once, stub, mornings))
         return told(stepwise, at_once, believed(step), believed(once), truth_of(market))
-
-
-def even_weights(universe: Universe) -> dict[str, dict[str, float]]:
-    """Give every line the same share, and less of it the more stressed the regime is."""
-    shares = {"CALM": 0.84, "NEUTRAL": 0.60, "STRESSED": 0.30}
-    each = len(universe.tickers)
-    return {
-        f"PORTFOLIO_WEIGHTS_{label}": dict.fromkeys(universe.tickers, share / each) | {CASH: 1 - share}
-        for label, share in shares.items()
-    }
 
 
 def morning_by_morning(settings: Settings, stub: Stub, mornings: list[datetime]) -> dict[date, dict[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from portfolio.errors import ExitCode
+from portfolio.universe import read_universe
 from tests.support.command import document, portfolio
 from tests.support.faulty_days import FAULTY, faulty_world, mornings_with, read_table, settings_of
-from tests.support.live_days import actions_in, true_actions_of, truth_of, untrue
+from tests.support.live_days import actions_in, even_weights, true_actions_of, truth_of, untrue
 from tests.support.outside import Fault
 from tests.support.outside.faults import NAMES, fault_of
 
@@ -47,10 +49,10 @@ def test_fault_leaves_what_the_table_says_and_nothing_wrong_is_believed_when_it_
             assert untrue(told.prices, truth).empty
 
 
-def test_morning_brings_all_nine_rows_and_no_finding_when_nothing_is_wrong(world, tmp_path):
+def test_morning_brings_all_six_rows_and_no_finding_when_nothing_is_wrong(world, tmp_path):
     seen = mornings_with(world, tmp_path / "user", "")
     assert (seen.row.update_exit, seen.row.day_exit, seen.row.rules) == (0, 0, ())
-    assert (seen.row.kept, seen.row.set_aside) == (9, 0)
+    assert (seen.row.kept, seen.row.set_aside) == (6, 0)
     assert actions_in(seen.after.actions) == true_actions_of(world.market)
 
 
@@ -65,6 +67,7 @@ def test_commands_end_as_the_stages_do_when_yahoo_refuses_everything(world, tmp_
         "DATA_DIR": str(tmp_path / "data"),
         "PORTFOLIO_UNIVERSE_FILE": str(settings.universe_file),
         "PORTFOLIO_STARTS": "2",
+        **{key: json.dumps(table) for key, table in even_weights(read_universe(settings.universe_file)).items()},
     }
     world.stub.clear()
     world.stub.at(FAULTY)

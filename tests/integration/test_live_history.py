@@ -17,13 +17,13 @@ from tests.support.outside import market_of_sample, serving
 from tests.support.outside.edits import add_dividend, add_split
 
 if TYPE_CHECKING:
-
     import pandas as pd
 
     from tests.support.live_days import Believed
 
 FIRST_FETCH, LAST = date(2018, 3, 20), date(2018, 4, 6)  # over Easter and a change of clocks
 SPLIT_ON, DIVIDEND_ON = date(2018, 3, 28), date(2018, 4, 4)
+LINES = ("WPEA.PA", "PE500.PA", "PUST.PA", "PAEEM.PA", "LQQ.PA", "CL2.PA")
 ROWS = ["symbol", "observed_on", "open", "high", "low", "close", "volume", "currency", "basis", "available_at"]
 
 
@@ -45,7 +45,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> Histories:
     add_split(market, "LQQ.PA", SPLIT_ON, 3.0)
     add_dividend(market, "LQQ.PA", DIVIDEND_ON, 0.11)
     add_dividend(market, "LQQ.PA", date(2017, 6, 1), 0.12)
-    universe = universe_with(folder, "VIXCLS")
+    universe = universe_with(folder, *LINES, "VIXCLS")
     instants = [paris(f"{day} 07:30") for day in sessions_between("XPAR", FIRST_FETCH, LAST)]
     with serving(market) as stub:
         daily, at_once = (

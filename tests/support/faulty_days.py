@@ -19,8 +19,9 @@ import pandas as pd
 
 from portfolio.day.ledger import import_ledger
 from portfolio.day.stages import writing
+from portfolio.universe import read_universe
 from tests.support.days import paris, run_at
-from tests.support.live_days import Believed, Morning, believed, live_settings, morning, universe_with
+from tests.support.live_days import Believed, Morning, believed, even_weights, live_settings, morning, universe_with
 from tests.support.outside import market_of_sample, serving
 from tests.support.outside.edits import add_dividend, add_split
 from tests.support.outside.faults import fault_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tests.support.outside import Stub
 
 TABLE = Path(__file__).parents[2] / "docs" / "FAULTS.md"
+LINES = ("WPEA.PA", "PUST.PA", "LQQ.PA")  # fewer than there are, as each fault costs two mornings
 GOOD, FAULTY, NEXT = paris("2018-06-28 07:30"), paris("2018-06-29 07:30"), paris("2018-07-02 07:30")
 NEWEST = pd.Timestamp("2018-06-28")  # whose closes the faulty morning brings
 NEWEST_MACRO = pd.Timestamp("2018-06-27")
@@ -87,7 +89,7 @@ def faulty_world(folder: Path) -> Iterator[World]:
     ledger = folder / "ledger.csv"
     ledger.write_text(LEDGER, "utf-8")
     with serving(market) as stub:
-        world = World(market, stub, folder / "good", universe_with(folder, "VIXCLS"))
+        world = World(market, stub, folder / "good", universe_with(folder, *LINES, "VIXCLS"))
         settings = settings_of(world, world.good)
         run = run_at(settings, GOOD, "ledger")
         with writing(run) as (store, _):
@@ -101,7 +103,8 @@ def faulty_world(folder: Path) -> Iterator[World]:
 
 def settings_of(world: World, folder: Path) -> Settings:
     """The settings of a folder in that world."""
-    return live_settings(folder, world.stub, PORTFOLIO_UNIVERSE_FILE=world.universe, PORTFOLIO_FETCH_TIMEOUT_S="0.5")
+    keys = {"PORTFOLIO_UNIVERSE_FILE": world.universe, "PORTFOLIO_FETCH_TIMEOUT_S": "0.5"}
+    return live_settings(folder, world.stub, **keys, **even_weights(read_universe(world.universe)))
 
 
 def mornings_with(world: World, folder: Path, text: str) -> Seen:
@@ -128,7 +131,7 @@ def mornings_with(world: World, folder: Path, text: str) -> Seen:
 
 
 def newest_kept(told: Believed) -> int:
-    """How many of the nine rows that the morning should bring are believed: eight prices and a macro value."""
+    """How many of the six rows that the morning should bring are believed: five prices and a macro value."""
     prices = int((told.prices["observed_on"] == NEWEST).sum())
     return prices + int((told.macro["observed_on"] == NEWEST_MACRO).sum())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -16,6 +17,7 @@ from portfolio.errors import ExitCode, SourceError
 from portfolio.store.connection import open_reader
 from portfolio.store.journal import append_findings
 from portfolio.store.prices import Known, newest_batch, read_actions, read_macro, read_prices, read_quarantined
+from portfolio.universe import CASH
 from tests.support.days import run_at, settings_in
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from portfolio.findings import Finding
     from portfolio.settings import Settings
+    from portfolio.universe import Universe
     from tests.support.outside import Stub
 
 END_OF_TIME = datetime(2100, 1, 1, tzinfo=UTC)
@@ -55,13 +58,23 @@ def live_settings(folder: Path, stub: Stub, **keys: object) -> Settings:
     return settings_in(folder, PORTFOLIO_SOURCE="live", **(stub.settings | keys))
 
 
-def universe_with(folder: Path, *series: str) -> Path:
-    """Write the packaged universe with these of its macro series only: each costs half a second at FRED's pace."""
-    head, *macro = resources.files("portfolio").joinpath("universe.toml").read_text("utf-8").split("[[macro]]")
-    kept = [part for part in macro if any(f'"{name}"' in part for name in series)]
+def universe_with(folder: Path, *kept: str) -> Path:
+    """Write the packaged universe with these of its lines and macro series only, and all of its drivers."""
+    text = resources.files("portfolio").joinpath("universe.toml").read_text("utf-8")
+    head, *parts = re.split(r"(?m)^(?=\[\[)", text)
+    wanted = [part for part in parts if part.startswith("[[driver") or any(f'"{name}"' in part for name in kept)]
     path = folder / "universe.toml"
-    path.write_text("[[macro]]".join([head, *kept]), "utf-8")
+    path.write_text("".join([head, *wanted]), "utf-8")
     return path
+
+
+def even_weights(universe: Universe) -> dict[str, dict[str, float]]:
+    """Give every line the same share, and less of it the more stressed the regime is."""
+    shares = {"CALM": 0.60, "NEUTRAL": 0.50, "STRESSED": 0.30}
+    return {
+        f"PORTFOLIO_WEIGHTS_{label}": dict.fromkeys(universe.tickers, share / len(universe.tickers)) | {CASH: 1 - share}
+        for label, share in shares.items()
+    }
 
 
 def morning(settings: Settings, stub: Stub, instant: datetime) -> Morning:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.outside.faults import Fault
 
 QUOTED = [*PRICES, "adjclose"]
-USD_PER_EUR = 1.17
+USD_PER_EUR = 1.08
 TO_CENTS = 100.0
 TRADING_DAY_S = 8 * 3600 + 35 * 60  # from the open to Paris's closing auction
 
