@@ -88,7 +88,9 @@ class Daemon:
             message = f"Port {self.port} is in use by another program: end it, or `make up PORT=4201` say."
             raise UsageError(message)
         command = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        self.server.start([sys.executable, "-m", "prefect", *command], self.environment, {"port": self.port})
+        self.server.start(
+            [sys.executable, "-m", "prefect", *command], self.environment, {"port": self.port, "url": self.api.url}
+        )
         self.server.wait_for(self.api.is_ready, SERVER_READY_S)
 
     def _start_worker(self) -> None:

@@ -104,7 +104,7 @@ class OutsideSettings(BaseSettings):
         "PORTFOLIO_BACKUP_DIR", None, "Folder of backups, on another disk at best; else `backups` beside the store."
     )
     prefect_api_url: WebAddress | None = setting(
-        "PREFECT_API_URL", None, "Prefect's API; health looks at it when it is set."
+        "PREFECT_API_URL", None, "Prefect's API, for health; else that of `make up`."
     )
     healthcheck_uuid: CheckId | None = setting(
         "HEALTHCHECK_UUID", None, "Check of a dead-man's switch (healthchecks.io) that each day pings."

@@ -11,7 +11,7 @@ from portfolio.health.decision import check_findings, check_model, check_orders,
 from portfolio.health.expected import Calendars
 from portfolio.health.files import check_disks, check_leftovers, check_live
 from portfolio.health.flows import check_flows, read_flows
-from portfolio.health.prefect_api import check_prefect
+from portfolio.health.prefect_api import check_prefect, daemon_address
 from portfolio.health.runs import RUNS_LOOKED_AT, check_runs
 from portfolio.health.series import Reach, check_macro, check_prices, macro_reaches, price_reaches
 from portfolio.health.verdict import Check, Status
@@ -68,7 +68,7 @@ def check_health(settings: Settings, universe: Universe, now: datetime) -> Healt
         *published.checks,
         check_live(path),
         *check_flows(flows, settings, published.calendars, now),
-        *check_prefect(settings.prefect_api_url, decided=published.decided),
+        *check_prefect(settings.prefect_api_url or daemon_address(settings.state_dir), decided=published.decided),
         check_backups(settings.backups_dir, settings.source, published.calendars, published.store_id),
         *check_disks(path, settings.backups_dir),
         check_leftovers(settings.state_dir, now),

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portfolio.health.deadline import within
 from portfolio.health.verdict import Check, Status
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TIMEOUT_S = 2.0  # for both questions: a server on this machine answers in hundredths
 QUESTIONS = {"/health": "it lives", "/ready": "it has its database"}
 TO_DO = "start it (`make up`, or its unit) and see its log; until then no schedule fires: run `portfolio run` by hand"
+
+
+def daemon_address(state_dir: Path) -> str | None:
+    """Return where the API of the daemon in the background is (`make up`); it leaves no record when it was ended."""
+    try:
+        url = json.loads((state_dir / "prefect" / "server.json").read_text("utf-8"))["url"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if isinstance(url, str) else None
 
 
 def check_prefect(url: str | None, *, decided: bool) -> tuple[Check, ...]:

@@ -15,7 +15,7 @@ import pytest
 from flows.names import DATA_UPDATE, SIGNAL_GENERATION
 from flows.processes import Background, wait_until
 from portfolio.status import read_statuses
-from tests.support.command import environment
+from tests.support.command import document, environment, portfolio
 from tests.support.prefect_server import Prefect
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ def test_daemon_stays_as_it_is_when_it_is_brought_up_again(laptop):
     assert again.returncode == 0, again.stderr
     assert "Undecided" not in again.stdout
     assert pids == {name: Background(name, laptop.state / "prefect").facts()["pid"] for name in pids}
+
+
+def test_health_finds_the_daemon_and_what_its_flows_did(laptop):
+    told = document(portfolio(laptop.folder, "health", "--json"))
+    seen = {check["check"]: check["status"] for check in told["checks"]}
+    assert {seen[name] for name in ("prefect", DATA_UPDATE, SIGNAL_GENERATION)} == {"HEALTHY"}
 
 
 def test_daemon_sends_nothing_home(laptop):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portfolio.health.prefect_api import check_prefect
+from portfolio.health.prefect_api import check_prefect, daemon_address
 from portfolio.health.verdict import Check, Status
 
 if TYPE_CHECKING:
@@ -88,3 +88,21 @@ def test_prefect_is_given_up_when_it_takes_the_question_and_never_answers():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
         assert one_check(url, decided=True).status is Status.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ('{"port": 4200, "url": "http://127.0.0.1:4200/api"}', "http://127.0.0.1:4200/api"),
+        ('{"port": 4200}', None),
+        ('{"url": 7}', None),
+        ("[]", None),
+        ('{"url": "http', None),
+        (None, None),
+    ],
+)
+def test_daemon_in_the_background_is_found_by_its_record_and_a_damaged_one_is_none(tmp_path, record, found):
+    if record is not None:
+        (tmp_path / "prefect").mkdir()
+        (tmp_path / "prefect/server.json").write_text(record)
+    assert daemon_address(tmp_path) == found
