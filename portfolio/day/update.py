@@ -17,7 +17,7 @@ from portfolio.store.calendar import write_sessions
 from portfolio.store.connection import open_reader, published_path
 from portfolio.store.journal import append_findings
 from portfolio.store.newest import newest_macro_days, newest_price_days
-from portfolio.store.prices import BatchReceipt, Known, append_batch, newest_batch, read_prices
+from portfolio.store.prices import BatchReceipt, Known, append_batch, newest_batch, read_actions, read_prices
 
 if TYPE_CHECKING:
     from datetime import date
@@ -122,8 +122,8 @@ def store_batch(store: Store, run: Run, batch: Batch) -> Update:
 
 def checked_batch(store: Store, run: Run, batch: Batch) -> CheckedBatch:
     """Check a batch against what the store believes."""
-    known = read_prices(store, Known(run.moment.decided_at + FAR_FUTURE, newest_batch(store)))
-    return check_batch(batch, run.universe, known)
+    known = Known(run.moment.decided_at + FAR_FUTURE, newest_batch(store))
+    return check_batch(batch, run.universe, read_prices(store, known), read_actions(store, known))
 
 
 def store_checked(store: Store, run: Run, checked: CheckedBatch) -> Update:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckedBatch", "Freshness", "blocking", "check_batch", "check_known", "freshness", "nothing_arrived"]
 
 EMPTY_BATCH = "empty-batch"
+NO_ACTIONS = empty_frame(ACTION_DTYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class CheckedBatch:
     findings: tuple[Finding, ...]
 
 
-def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) -> CheckedBatch:
+def check_batch(
+    batch: Batch, universe: Universe, known_prices: pd.DataFrame, known_actions: pd.DataFrame = NO_ACTIONS
+) -> CheckedBatch:
     """Part a batch's believed rows from the doubtful ones.
 
     Parameters
@@ -73,6 +76,10 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
         Rows already believed (`symbol`, `observed_on`, `close`, `available_at` are read), one for each symbol and day:
         what the batch's rows are compared with. May be without rows. The batch should reach back to the newest of
         them for every symbol, else a doubtful row that it leaves out stays in quarantine.
+
+    known_actions : DataFrame
+        Actions already believed (`symbol`, `observed_on`, `kind`, `value` are read): a dividend told again is told from
+        one that a batch no longer reaches back to.
 
     Returns
     -------
@@ -93,7 +100,7 @@ def check_batch(batch: Batch, universe: Universe, known_prices: pd.DataFrame) ->
     macro = batch.macro[batch.macro["value"].notna()]
     macro, bad_macro = _part("macro", macro, MACRO_DTYPES, MACRO_CHECKS, context)
     prices, bad_prices = _part("price", batch.prices, PRICE_DTYPES, PRICE_CHECKS, context)
-    actions, contradicted = part_actions(actions, prices, known_prices, context)
+    actions, contradicted = part_actions(actions, prices, known_prices, known_actions, context)
     prices, carried = part_carried(prices, known_prices)
     prices, restated, corrected = part_restated(prices, known_prices, actions)
     parted = part_jumps(prices, known_prices, actions, context)

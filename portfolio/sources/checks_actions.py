@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
-from typing import TYPE_CHECKING
-
-import pandas as pd
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from portfolio.findings import Severity
 from portfolio.sources.batch import DIVIDEND, QUARANTINE_DTYPES, SPLIT, empty_frame
@@ -18,7 +17,9 @@ from portfolio.sources.checks_jumps import FLOOR
 from portfolio.sources.quarantine import Rule, quarantine_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
 
     from portfolio.sources.row_checks import RowContext
 
@@ -77,17 +78,23 @@ class _Closes:
 
 
 def part_actions(
-    actions: pd.DataFrame, prices: pd.DataFrame, known_prices: pd.DataFrame, context: RowContext
+    actions: pd.DataFrame,
+    prices: pd.DataFrame,
+    known_prices: pd.DataFrame,
+    known_actions: pd.DataFrame,
+    context: RowContext,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part doubtful actions from the others; returns both, the doubtful as quarantine records.
 
-    `actions` and `prices` passed the row rules. Without any close before an action its symbol's history begins with it,
-    and nothing is said of it.
+    `actions` and `prices` passed the row rules; the known ones are believed from earlier batches. Without any close
+    before an action its symbol's history begins with it, and nothing is said of it.
     """
+    dividends = known_actions[known_actions["kind"] == DIVIDEND]
     rules: dict[int, Rule] = {}
     for symbol, own in actions.sort_values("observed_on").groupby("symbol", sort=False):
         closes = _Closes(*(_by_day(frame[frame["symbol"] == symbol]) for frame in (known_prices, prices)))
-        rules |= dict(_doubtful_dividends(own[own["kind"] == DIVIDEND], closes))
+        told = _told(own[own["kind"] == DIVIDEND], dividends[dividends["symbol"] == symbol])
+        rules |= dict(_doubtful_dividends(told, closes))
         rules |= dict(_doubtful_by_splits(own, closes, FLOOR * context.leverage(str(symbol))))
     if not rules:
         return actions, empty_frame(QUARANTINE_DTYPES)
@@ -117,13 +124,31 @@ def _contradicted(closes: _Closes, day: pd.Timestamp, ratio: float, floor: float
     return after is None or abs(log(after / before) + log(ratio)) > abs(log(after / before))
 
 
-def _doubtful_dividends(dividends: pd.DataFrame, closes: _Closes) -> Iterator[tuple[int, Rule]]:
-    last_day, last_value = pd.Timestamp.min, 0.0
-    for place, day, value in zip(dividends.index, dividends["observed_on"], dividends["value"], strict=True):
-        before = closes.before(day)
-        if before is not None and value > LARGEST_DIVIDEND * before:
-            yield int(place), DIVIDEND_TOO_LARGE
-        elif value == last_value and (day - last_day).days <= SAME_DIVIDEND_DAYS:
-            yield int(place), DIVIDEND_TWICE
+class _Dividend(NamedTuple):
+    """A dividend; `place` in the batch, None for one that is believed and that the batch may reach back to no more."""
+
+    day: pd.Timestamp
+    value: float
+    place: int | None
+
+
+def _told(fresh: pd.DataFrame, believed: pd.DataFrame) -> list[_Dividend]:
+    """List a symbol's dividends by their day, those of the batch and the others that are believed."""
+    rest = believed[~believed["observed_on"].isin(fresh["observed_on"])]
+    old = [_Dividend(day, value, None) for day, value in zip(rest["observed_on"], rest["value"], strict=True)]
+    new = [_Dividend(*row) for row in zip(fresh["observed_on"], fresh["value"], fresh.index.tolist(), strict=True)]
+    return sorted([*old, *new], key=attrgetter("day"))
+
+
+def _doubtful_dividends(dividends: Iterable[_Dividend], closes: _Closes) -> Iterator[tuple[int, Rule]]:
+    last = None
+    for told in dividends:
+        before = closes.before(told.day)
+        if told.place is None:
+            last = told
+        elif before is not None and told.value > LARGEST_DIVIDEND * before:
+            yield told.place, DIVIDEND_TOO_LARGE
+        elif last and told.value == last.value and (told.day - last.day).days <= SAME_DIVIDEND_DAYS:
+            yield told.place, DIVIDEND_TWICE
         else:
-            last_day, last_value = day, value
+            last = told

@@ -99,3 +99,15 @@ def test_a_dividend_is_set_aside_when_the_same_came_shortly_before(days_apart: i
     told = pd.concat([dividend_on(days[0], 0.5), dividend_on(later, second)]).reset_index(drop=True)
     closes = closes_from(MONDAY, [100.0 + place for place in range(12)], LINE)
     assert rules(check_batch(batch_of(closes, actions=told), UNIVERSE, NO_PRICES)) == said
+
+
+def test_a_dividend_told_twice_stays_set_aside_when_the_batch_no_longer_reaches_back_to_the_first():
+    days = sessions_from(MONDAY, 12, LINE)
+    closes = closes_from(MONDAY, [100.0 + place for place in range(12)], LINE)
+    late = batch_of(closes.iloc[2:], actions=dividend_on(days[2], 0.5))
+    assert rules(check_batch(late, UNIVERSE, closes.iloc[:11], dividend_on(days[0], 0.5))) == ["dividend-twice"]
+
+
+def test_a_dividend_is_believed_when_it_is_delivered_again():
+    closes, told = closes_from(MONDAY, CALM, LINE), dividend_on(DAYS[1], 0.5)
+    assert rules(check_batch(batch_of(closes, actions=told), UNIVERSE, closes.iloc[:4], told)) == []
