@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -17,10 +20,10 @@ from tests.support.outside.edits import add_dividend, add_split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.outside import Stub
 
+ROOT = Path(__file__).parents[2]
 BARS = """\
 date,open,high,low,close,volume
 2018-06-25,100,104,98,102,1000
@@ -200,3 +203,19 @@ def test_ping_is_noted_with_its_body(stub):
 def test_fault_that_does_not_exist_is_refused_with_the_names_that_do():
     with pytest.raises(ValueError, match=r"choose of .*nan-tail"):
         Fault("no-such")
+
+
+def test_shell_gets_the_settings_to_export_and_the_server_ends_when_it_is_told_to(market):
+    command = [sys.executable, "-m", "tests.support.outside", "--market", str(market), "--fault", "server-error:X.PA*1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout
+            exported = dict(server.stdout.readline().removeprefix("export ").rstrip().split("=", 1) for _ in range(6))
+            chart_at = f"{exported['PORTFOLIO_YAHOO_URL']}/v8/finance/chart/X.PA?range=1d"
+            with pytest.raises(urllib.error.HTTPError, match="500") as refused:
+                urllib.request.urlopen(chart_at, timeout=5)  # noqa: S310  # our own stub
+            refused.value.close()
+        finally:
+            server.terminate()
+        assert server.wait(timeout=20) == 0
+    assert exported.keys() >= {"PORTFOLIO_FRED_URL", "PORTFOLIO_HEALTHCHECKS_URL", "FRED_API_KEY"}
