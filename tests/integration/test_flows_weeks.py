@@ -23,6 +23,7 @@ from flows.names import BACKUP, DATA_UPDATE, SIGNAL_GENERATION
 from portfolio.sessions import sessions_between
 from portfolio.store.connection import open_reader
 from portfolio.store.signals import read_signals
+from portfolio.universe import read_universe
 from tests.support.command import environment
 from tests.support.days import settings_in
 from tests.support.flow_forks import forking_flows
@@ -104,7 +105,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Host
             "DATA_DIR": str(folder / "data"),
             "PORTFOLIO_SOURCE": "live",
             "PORTFOLIO_STARTS": "2",
-            "PORTFOLIO_UNIVERSE_FILE": str(universe_with(folder, "VIXCLS")),
+            "PORTFOLIO_UNIVERSE_FILE": str(universe_with(folder, *read_universe().tickers, "VIXCLS")),
             "HEALTHCHECK_UUID": "0f1e2d3c-0000-4000-8000-00000000beef",
         }
         with forking_flows(folder, environment(folder, settings | stub.settings | prefect.variables)) as fork:
