@@ -10,8 +10,8 @@ import pytest
 from portfolio.errors import ExitCode
 from portfolio.universe import read_universe
 from tests.support.command import document, portfolio
-from tests.support.faulty_days import FAULTY, faulty_world, mornings_with, read_table, settings_of
-from tests.support.live_days import actions_in, even_weights, true_actions_of, truth_of, untrue
+from tests.support.faulty_days import FAULTY, LAST, faulty_world, mornings_with, read_table, settings_of
+from tests.support.live_days import actions_in, even_weights, lacking, true_actions_of, truth_of, untrue
 from tests.support.outside import Fault
 from tests.support.outside.faults import NAMES, fault_of
 
@@ -43,6 +43,7 @@ def test_fault_leaves_what_the_table_says_and_nothing_wrong_is_believed_when_it_
     assert not [finding.message for finding in seen.faulty.findings if key in finding.message]
     truth = truth_of(world.market)
     assert untrue(seen.after_next.prices, truth).empty
+    assert lacking(seen.after_next.prices, truth, LAST) == set()
     for told in (seen.after, seen.after_next):
         assert actions_in(told.actions) <= true_actions_of(world.market)
         if fault_of(row.fault).name not in TAKEN_AS_TOLD:

@@ -36,6 +36,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "FAULTS.md"
 LINES = ("WPEA.PA", "PUST.PA", "LQQ.PA")  # fewer than there are, as each fault costs two mornings
 GOOD, FAULTY, NEXT = paris("2018-06-28 07:30"), paris("2018-06-29 07:30"), paris("2018-07-02 07:30")
 NEWEST = pd.Timestamp("2018-06-28")  # whose closes the faulty morning brings
+LAST = date(2018, 6, 29)  # which the next morning brings, with all that lacked before
 NEWEST_MACRO = pd.Timestamp("2018-06-27")
 # Holds the two lines that the faults strike; the split of the one is booked.
 LEDGER = """\

@@ -21,6 +21,7 @@ from portfolio.universe import CASH
 from tests.support.days import run_at, settings_in
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from portfolio.findings import Finding
@@ -134,3 +135,10 @@ def untrue(prices: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     closes = truth[["symbol", "observed_on", "close"]]
     both = prices.merge(closes, "left", ["symbol", "observed_on"], suffixes=("", "_true"))
     return both[~((both["close"] / both["close_true"] - 1).abs() <= SAME)]
+
+
+def lacking(prices: pd.DataFrame, truth: pd.DataFrame, last: date) -> set[tuple[str, date]]:
+    """Days of the market up to one, by symbol, of which nothing is believed; only of symbols that have any rows."""
+    wanted = truth[truth["symbol"].isin(prices["symbol"]) & (truth["observed_on"] <= pd.Timestamp(last))]
+    days = [set(zip(frame["symbol"], frame["observed_on"].dt.date.tolist(), strict=True)) for frame in (wanted, prices)]
+    return days[0] - days[1]
