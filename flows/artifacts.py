@@ -5,14 +5,18 @@ Each has a key, so that Prefect keeps its history from run to run.
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.exceptions import PrefectException
 
 from flows.markdown import WHOLE_PERCENT, decision_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from portfolio.day.backup import BackupResult
     from portfolio.day.run import Run
@@ -20,9 +24,21 @@ if TYPE_CHECKING:
     from portfolio.day.update import Update
     from portfolio.findings import Finding
 
+log = logging.getLogger(__name__)
+
 NONE = [{"": "none"}]  # Prefect shows an empty table as nothing at all
 
 
+@contextmanager
+def worth_no_failure() -> Iterator[None]:
+    """Go on when Prefect does not take an artifact: what it shows is in the store and on the page."""
+    try:
+        yield
+    except (PrefectException, httpx.HTTPError) as error:
+        log.warning("not shown in Prefect", extra={"reason": repr(error)})
+
+
+@worth_no_failure()
 def show_update(update: Update | None, unfetched: Sequence[Finding]) -> None:
     """Show what an update brought and what its checks found."""
     found = [*unfetched, *(update.checked.findings if update else ())]
@@ -36,6 +52,7 @@ def show_update(update: Update | None, unfetched: Sequence[Finding]) -> None:
     create_table_artifact(_finding_rows(found), key="update-findings", description=counts)
 
 
+@worth_no_failure()
 def show_day(run: Run, day: Day) -> None:
     """Show a decision: in words, its weights, orders and findings as tables, and where the page is."""
     answer, session = day.signal.answer, day.signal.answer["session"]
@@ -49,6 +66,7 @@ def show_day(run: Run, day: Day) -> None:
         create_link_artifact(day.page.as_uri(), link_text=str(day.page), key="page", description=heading)
 
 
+@worth_no_failure()
 def show_backup(made: BackupResult) -> None:
     """Show where a backup is and what is in it."""
     rows = [{"what": name, "value": str(value)} for name, value in made.as_dict().items()]

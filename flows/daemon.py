@@ -13,7 +13,7 @@ import subprocess  # nosec B404  # Prefect has commands, no functions, for its s
 import sys
 from typing import TYPE_CHECKING
 
-from flows.names import WORK_POOL, WORK_QUEUE
+from flows.names import WORK_POOL, local_queue
 from flows.prefect_api import PrefectApi
 from flows.processes import Background, wait_until
 from portfolio.errors import PortfolioError, UsageError
@@ -54,6 +54,7 @@ class Daemon:
         self.folder = settings.state_dir / "prefect"
         self.server = Background("server", self.folder)
         self.worker = Background("worker", self.folder)
+        self.queue = local_queue(settings.source)
         self.port = self._port_in_use() or port
         self.api = PrefectApi(f"http://127.0.0.1:{self.port}/api")
         self.environment = os.environ | self._variables(settings)
@@ -63,7 +64,7 @@ class Daemon:
         if not self.server.runs():
             self._start_server()
         told = self._registered()
-        self.api.pause_queue(WORK_POOL, WORK_QUEUE, paused=False)
+        self.api.pause_queue(WORK_POOL, self.queue, paused=False)
         if not self.worker.runs():
             self._start_worker()
         return [
@@ -94,14 +95,14 @@ class Daemon:
         self.server.wait_for(self.api.is_ready, SERVER_READY_S)
 
     def _start_worker(self) -> None:
-        name = f"{WORK_QUEUE}-{os.getpid()}"
+        name = f"{self.queue}-{os.getpid()}"
         command = [
             "worker",
             "start",
             "--pool",
             WORK_POOL,
             "--work-queue",
-            WORK_QUEUE,
+            self.queue,
             "--name",
             name,
             "--type",
@@ -112,8 +113,9 @@ class Daemon:
 
     def _registered(self) -> list[str]:
         """Register in a process of its own: Prefect reads its settings from the environment when it is imported."""
+        beside = ["--beside-worker"] if self.worker.runs() else []
         ended = subprocess.run(  # noqa: S603  # nosec B603  # our own module
-            [sys.executable, "-m", "flows.startup", "--queue", WORK_QUEUE],
+            [sys.executable, "-m", "flows.startup", "--queue", self.queue, *beside],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -127,7 +129,7 @@ class Daemon:
     def _drain(self) -> None:
         """Take no new run and let the running ones finish; Prefect's worker kills them when it is told to end."""
         if self.api.answers():
-            self.api.pause_queue(WORK_POOL, WORK_QUEUE, paused=True)
+            self.api.pause_queue(WORK_POOL, self.queue, paused=True)
         if not wait_until(lambda: not self.worker.children(), DRAINED_S):
             print(f"A flow still runs after {DRAINED_S:g} s: it is ended.", file=sys.stderr)  # noqa: T201
 
@@ -142,6 +144,8 @@ class Daemon:
             "PREFECT_API_URL": f"{url}/api",
             "PREFECT_SERVER_UI_API_URL": f"{url}/api",  # what the browser asks
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.folder / "ui"),
+            # Prefect's default lets every web page that is open in a browser ask its API, which shows and starts all.
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"{url},http://localhost:{self.port}",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "DO_NOT_TRACK": "1",

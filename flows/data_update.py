@@ -9,9 +9,9 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.artifacts import show_update
-from flows.dead_runs import close_dead_runs
+from flows.dead_runs import close_dead_runs, older_run_in_hand
 from flows.job import Job, job
-from flows.names import DATA_UPDATE
+from flows.names import DATA_UPDATE, SIGNAL_GENERATION
 from flows.starting import start_signal
 from flows.turn import LOCK_WAIT_S, writers_turn
 from portfolio.day.due import Due, is_session_day, newest_decision, sessions_due
@@ -19,12 +19,14 @@ from portfolio.day.morning import store_fetched
 from portfolio.day.stages import not_fetched
 from portfolio.day.update import Update, fetch
 from portfolio.errors import ExitCode, SourceError
+from portfolio.status import read_statuses, status_folder
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from portfolio.day.run import Run
     from portfolio.findings import Finding
+    from portfolio.health.heartbeat import Heartbeat
     from portfolio.sources.batch import Batch
     from portfolio.store.signals import SignalRow
 
@@ -40,6 +42,8 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
     """
     with job(DATA_UPDATE, "update", as_of) as this:
         close_dead_runs()
+        if older := older_run_in_hand():
+            return this.skipped(f"{older} is at it")
         newest = newest_decision(this.run)
         due = due_now(this.run, newest, only_if_undecided=only_if_undecided)
         if not due and newest is not None:
@@ -48,42 +52,74 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
                 return this.skipped(f"no session today, the next is {this.run.moment.session}")
             if only_if_undecided:  # no ping: how the first try went, it has told itself
                 return this.skipped(f"{this.run.moment.session} has its target")
-        this.heartbeat.start()
-        batch, unfetched = fetched(this.run)
-        update, code = store_prices(this.run, batch, unfetched)
-        show_update(update, unfetched)
-        start_signal(due, (*unfetched, *(update.noticed if update else ())))
-        return ended(this, code, _in_words(update, unfetched, due), due)
+        heartbeat = this.heartbeat_of(due[-1].session if due else this.run.moment.session)
+        heartbeat.start()
+        return ended(this, heartbeat, *updated(this.run, only_if_undecided=only_if_undecided))
+
+
+def updated(run: Run, *, only_if_undecided: bool) -> tuple[ExitCode, str, tuple[Due, ...]]:
+    """Fetch and store, and start the decisions due, whatever became of it: on stale data they are HOLD with reasons."""
+    batch, noticed = fetched(run)
+    update, code = None, ExitCode.FAILED
+    try:
+        update, code = store_prices(run, batch, noticed)
+        noticed = (*noticed, *(update.noticed if update else ()))
+    finally:
+        # Asked again: the published copy is new, and the one before may not have opened.
+        due = due_now(run, newest_decision(run), only_if_undecided=only_if_undecided)
+        start_signal(due, noticed)
+    show_update(update, noticed)
+    return code, _in_words(update, noticed, due), due
 
 
 def due_now(run: Run, newest: SignalRow | None, *, only_if_undecided: bool) -> tuple[Due, ...]:
     """List the sessions to decide; an empty log has none to make up, but the history is fetched on any day."""
     due = sessions_due(run.moment, newest, run.settings.day_at)
     decided = newest is not None and newest.session == run.moment.session and newest.decision == "TARGET"
-    return () if only_if_undecided and decided else due
+    return () if only_if_undecided and decided and not _went_wrong(run) else due
 
 
-def ended(this: Job, code: ExitCode, words: str, due: tuple[Due, ...]) -> State[Any]:
+def _went_wrong(run: Run) -> bool:
+    """Tell whether the flow that decided this session did not leave all that it should have."""
+    statuses = read_statuses(status_folder(run.settings.state_dir))
+    last = next((status for status in statuses if status.flow == SIGNAL_GENERATION), None)
+    return last is not None and last.session == run.moment.session and last.outcome not in {"done", "hold"}
+
+
+def ended(this: Job, heartbeat: Heartbeat, code: ExitCode, words: str, due: tuple[Due, ...]) -> State[Any]:
     """End a run; the decisions it started ping by themselves."""
     if not due:
-        tell = this.heartbeat.success if code is ExitCode.DONE else this.heartbeat.fail
+        tell = heartbeat.success if code is ExitCode.DONE else heartbeat.fail
         tell("prices and macro values only, no decision was due")
     return this.ended(code, words)
 
 
 def fetched(run: Run) -> tuple[Batch | None, tuple[Finding, ...]]:
-    """Fetch, or say why nothing came after all tries: the decision is then taken on what there is, and may HOLD."""
+    """Fetch, or say why no price came after all tries: the decision is then taken on what there is, and may HOLD."""
     backoff = run.settings.fetch_backoff_s
     try:
         return fetch_prices.with_options(retry_delay_seconds=[units * backoff for units in RETRY_AFTER])(run), ()
+    except NoPricesError as error:
+        return error.batch, ()
     except SourceError as error:
         return None, (not_fetched(run, error),)
+
+
+class NoPricesError(SourceError):
+    """A fetch that brought macro values or findings, and no price of any line."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__("no price of any line came")
+        self.batch = batch
 
 
 @task(name="fetch", retries=len(RETRY_AFTER), retry_jitter_factor=0.5, cache_policy=NO_CACHE, persist_result=False)
 def fetch_prices(run: Run) -> Batch:
     """Ask the outside services; each request has its own tries, this is for services that are down."""
-    return fetch(run)
+    batch = fetch(run)
+    if batch.prices.empty:
+        raise NoPricesError(batch)
+    return batch
 
 
 @task(name="store", cache_policy=NO_CACHE, persist_result=False)
@@ -93,10 +129,10 @@ def store_prices(run: Run, batch: Batch | None, unfetched: tuple[Finding, ...]) 
         return store_fetched(run, batch, unfetched, LOCK_WAIT_S)
 
 
-def _in_words(update: Update | None, unfetched: tuple[Finding, ...], due: tuple[Due, ...]) -> str:
+def _in_words(update: Update | None, noticed: tuple[Finding, ...], due: tuple[Due, ...]) -> str:
     started = ", ".join(str(item.session) for item in due) or "none"
     if update is None:
-        what = unfetched[0].message
+        what = noticed[0].message
     else:
         receipt = update.receipt
         what = f"{receipt.rows_in} rows believed, {receipt.rows_new} new, {receipt.rows_quarantined} quarantined"

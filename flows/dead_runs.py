@@ -6,9 +6,10 @@ A worker that is killed, or a machine that loses power, leaves them; Prefect's o
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
@@ -28,12 +29,12 @@ from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
 
     from prefect.client.schemas.objects import FlowRun
 
 log = logging.getLogger(__name__)
 
+OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED]))
 IN_HAND = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 RUN_VARIABLE = b"PREFECT__FLOW_RUN_ID="  # what a worker gives each flow's process
 GONE = "Its process has gone; a later run closed it."
@@ -55,18 +56,54 @@ def close_dead_runs(
     return dead
 
 
+def older_run_in_hand() -> str | None:
+    """Name a run of this flow that began before this one and still goes on; the younger leaves the work to it."""
+    if current.id is None:
+        return None
+    with get_client(sync_client=True) as client:
+        here = client.read_flow_run(UUID(str(current.id)))
+        others = [run for run in _in_hand(client) if run.flow_id == here.flow_id and run.id != here.id]
+    older = [run for run in others if run.start_time and _order(run) < _order(here)]
+    return min(older, key=_order).name if older else None
+
+
+def drop_late_runs(now: datetime) -> tuple[FlowRun, ...]:
+    """Delete runs whose time passed while no worker was there, but the newest of each deployment.
+
+    A worker would do all of them at once; one makes up for what the others were for.
+    """
+    with get_client(sync_client=True) as client:
+        scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=_in_states([StateType.SCHEDULED]))
+        late = sorted((run for run in scheduled if run.auto_scheduled and _planned_for(run) < now), key=_planned_for)
+        newest = {run.deployment_id: run.id for run in late}
+        dropped = tuple(run for run in late if run.id != newest[run.deployment_id])
+        for run in dropped:
+            client.delete_flow_run(run.id)
+    return dropped
+
+
+def _planned_for(run: FlowRun) -> datetime:
+    return run.expected_start_time or datetime.max.replace(tzinfo=UTC)
+
+
+def _order(run: FlowRun) -> tuple[datetime, str]:
+    return run.start_time or datetime.max.replace(tzinfo=UTC), str(run.id)
+
+
+def _in_states(states: list[StateType]) -> FlowRunFilter:
+    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
+
+
 def _in_hand(client: SyncPrefectClient) -> list[FlowRun]:
-    return client.read_flow_runs(
-        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=IN_HAND))),
-    )
+    return client.read_flow_runs(deployment_filter=OURS, flow_run_filter=_in_states(IN_HAND))
 
 
 def _is_dead(run: FlowRun, is_alive: Callable[[UUID], bool], starting: timedelta) -> bool:
     if str(run.id) == current.id or is_alive(run.id):
         return False
-    since = run.state.timestamp if run.state else None
-    return since is None or now_utc() - since > starting
+    # A run is called running by its own process; one that is pending may have none yet.
+    state = run.state
+    return state is None or state.type is not StateType.PENDING or now_utc() - state.timestamp > starting
 
 
 def _processes() -> Callable[[UUID], bool]:

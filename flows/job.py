@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
@@ -23,7 +24,7 @@ from portfolio.status import Outcome, Status, ended_status, started_status, stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date, datetime
 
     from prefect.client.schemas.objects import State
 
@@ -39,6 +40,10 @@ class Job:
     run: Run
     begun: Status
     heartbeat: Heartbeat
+
+    def heartbeat_of(self, session: date) -> Heartbeat:
+        """Return the pings of another session than the run's own: the service joins a start and its end by it."""
+        return Heartbeat.from_settings(self.run.settings, _morning(self.run, session))
 
     def ended(self, code: ExitCode, words: str) -> State[Any]:
         """Tell everybody how the work ended, and return the state for Prefect."""
@@ -66,20 +71,19 @@ def job(flow: str, command: str, as_of: datetime | None = None) -> Iterator[Job]
     """Do a flow's work inside: what it raises is told as its failure, pinged, and raised on to Prefect."""
     run = enter(command, read_settings(), as_of)
     begun = started_status(flow, run.run_id, run.moment.session, run.started_at, __version__)
-    this = Job(run, begun, Heartbeat.from_settings(run.settings, _morning(run)))
-    _write_status(run, begun)
-    _name_run(flow, run, "")
+    this = Job(run, begun, Heartbeat.from_settings(run.settings, _morning(run, run.moment.session)))
     try:
+        _write_status(run, begun)
+        _name_run(flow, run, "")
         yield this
     except BaseException as error:
-        this.failed(error)
         this.heartbeat.fail(f"{flow} {run.moment.session}: {type(error).__name__}")
+        this.failed(error)
         raise
 
 
-def _morning(run: Run) -> str:
-    """Name what one session's flows have in common: the service joins a start and its end by it."""
-    return f"{run.settings.source} {run.moment.session}"
+def _morning(run: Run, session: date) -> str:
+    return f"{run.settings.source} {session}"
 
 
 def _write_status(run: Run, status: Status) -> None:
@@ -94,5 +98,5 @@ def _name_run(flow: str, run: Run, outcome: str) -> None:
     try:
         with get_client(sync_client=True) as client:
             client.update_flow_run(flow_run.id, name=f"{flow} {run.moment.session} {outcome}".strip())
-    except (PrefectException, OSError) as error:
+    except (PrefectException, httpx.HTTPError, OSError) as error:
         log.warning("run not renamed", extra={"reason": str(error)})

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 WORK_POOL = "portfolio"
-WORK_QUEUE = "local"  # the queue of a laptop; a host has one for each slot
 WRITER_LIMIT = "portfolio-writer"  # for queueing only: the store's own lock is the truth about who writes
 MANAGED = "managed-by:portfolio"  # the tag by which deployments that are gone are found
+
+
+def local_queue(source: str) -> str:
+    """Return the queue of a laptop's daemon: no worker takes runs of the other source's store."""
+    return f"local-{source}"
+
 
 DATA_UPDATE = "data-update"
 SIGNAL_GENERATION = "signal-generation"

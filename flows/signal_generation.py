@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  # Prefect reads the parameters' types at run time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from flows.artifacts import show_day
 from flows.job import Job, job
 from flows.names import SIGNAL_GENERATION
 from flows.starting import start_next
 from flows.turn import LOCK_WAIT_S, writers_turn
+from portfolio.day.due import late
 from portfolio.day.morning import decide_day
 from portfolio.day.outputs import verify_day
 from portfolio.errors import ExitCode
@@ -36,13 +38,14 @@ def signal_generation(
     `as_of`: the instant decided as at instead of now. `noticed`: findings of the update to show with the answer.
     `then`: later sessions that this run starts when it has ended, however it ended; the log takes them in order.
     """
-    try:
-        with job(SIGNAL_GENERATION, "signal", as_of) as this:
-            day = decide(this.run, tuple(Finding.from_dict(values) for values in noticed or ()))
-            show_day(this.run, day)
-            return told(this, day)
-    finally:
-        start_next(then or [])
+    with job(SIGNAL_GENERATION, "signal", as_of) as this:
+        try:
+            findings = tuple(Finding.from_dict(values) for values in noticed or ())
+            day = decide(this.run, (*findings, *late(this.run.moment, _lateness(this.run), findings)))
+        finally:
+            start_next(then or [])
+        show_day(this.run, day)
+        return told(this, day)
 
 
 @task(name="decide", cache_policy=NO_CACHE, persist_result=False)
@@ -50,6 +53,11 @@ def decide(run: Run, noticed: tuple[Finding, ...]) -> Day:
     """Decide, plan and write, as the only writer."""
     with writers_turn():
         return decide_day(run, noticed, LOCK_WAIT_S)
+
+
+def _lateness(run: Run) -> timedelta:
+    """Return how long the run waited in its queue: a host that was off or asleep meanwhile decides later than meant."""
+    return max(run.started_at - flow_run.scheduled_start_time, timedelta(0))
 
 
 def told(this: Job, day: Day) -> State[Any]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from portfolio.errors import StoreError
 from portfolio.findings import Finding, Severity
-from portfolio.sessions import HOME_EXCHANGE, KNOWN_FROM, PARIS, sessions_between
+from portfolio.sessions import HOME_EXCHANGE, KNOWN_FROM, PARIS, moment_at, sessions_between
 from portfolio.store.connection import open_reader
 from portfolio.store.signals import SignalRow, read_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from portfolio.day.run import Run
     from portfolio.sessions import Moment
 
@@ -34,11 +36,23 @@ class Due:
         """What the answer of a session that was made up should show."""
         if not self.made_up:
             return ()
-        message = (
-            f"No run decided {self.session} in time: this was made up afterwards, as at {self.instant:%H:%M %Z}, with "
-            "what could be known then. Its orders were not there in time: book what you really did."
-        )
-        return (Finding(Severity.WARNING, MADE_UP, "", message, self.session),)
+        return (_made_up(self.session, self.instant),)
+
+
+def late(moment: Moment, lateness: timedelta, told: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Tell of a decision that is taken only after its session has opened, unless that was told already."""
+    in_time = moment_at(moment.decided_at + lateness).session == moment.session
+    if in_time or any(finding.rule == MADE_UP for finding in told):
+        return ()
+    return (_made_up(moment.session, moment.decided_at),)
+
+
+def _made_up(session: date, instant: datetime) -> Finding:
+    message = (
+        f"No run decided {session} in time: this was made up afterwards, as at {instant.astimezone(PARIS):%H:%M} in "
+        "Paris, with what could be known then. Its orders were not there in time: book what you really did."
+    )
+    return Finding(Severity.WARNING, MADE_UP, "", message, session)
 
 
 def newest_decision(run: Run) -> SignalRow | None:

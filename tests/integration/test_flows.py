@@ -67,8 +67,14 @@ def house(prefect, tmp_path_factory) -> Iterator[House]:
     settings = {"DATA_DIR": str(folder / "data"), "PORTFOLIO_STARTS": "2", **prefect.variables}
     with forking_flows(folder, environment(folder, settings)) as fork:
         house = House(prefect, folder, fork)
-        house.start_up("2018-06-29T06:30:00+02:00")
+        house.start_up("2018-06-29T05:00:00+02:00")
         yield house
+
+
+def test_first_start_fetches_the_history_and_decides_nothing_before_its_time(house):
+    [update] = house.do_waiting(DATA_UPDATE)
+    assert update["state"]["message"].endswith("decisions started: none")
+    assert house.prefect.waiting(SIGNAL_GENERATION) == []
 
 
 def test_update_starts_the_decision_of_the_session_that_opens_today(house):
@@ -151,8 +157,7 @@ def by_schedule(house: House, flow: str) -> list[str]:
 def test_schedules_give_runs_on_the_queue_at_their_paris_times(house):
     """A server with a SQLAlchemy it does not know looks healthy and schedules nothing."""
     assert wait_until(lambda: len(by_schedule(house, DATA_UPDATE)) >= 6, 60)
-    due = [datetime.fromisoformat(run["expected_start_time"]) for run in house.prefect.runs(DATA_UPDATE, "SCHEDULED")]
-    local = [instant.astimezone(PARIS) for instant in due]
+    local = [datetime.fromisoformat(due).astimezone(PARIS) for due in by_schedule(house, DATA_UPDATE)]
     assert {f"{instant:%H:%M}" for instant in local} == {"07:30", "08:15"}
     assert all(instant.isoweekday() <= 5 for instant in local)
     nights = house.prefect.runs(BACKUP, "SCHEDULED")

@@ -27,7 +27,7 @@ from prefect.states import Pending
 from flows.backup import backup
 from flows.data_update import data_update
 from flows.signal_generation import signal_generation
-from flows.startup import prepared
+from flows.startup import Start, prepared
 from portfolio.day.entry import enter
 from portfolio.sessions import moment_at
 from portfolio.settings import read_settings
@@ -99,7 +99,7 @@ def _flow(run_id: UUID) -> int:
 
 def _start_up(as_of: datetime | None) -> None:
     run = enter("startup", read_settings(), as_of)
-    for line in prepared(run, Path.cwd(), "test", as_of):
+    for line in prepared(Start(run, Path.cwd(), "test", as_of=as_of)):
         print(line)  # noqa: T201  # to the log
 
 
