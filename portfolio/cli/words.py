@@ -14,9 +14,7 @@ SAMPLE_NOTE = (
     "Sample data: real index closes up to 2018-12-31, ETF lines reconstructed from them. "
     "Nothing here is a recommendation."
 )
-NOT_LOGGED = (
-    "Not logged: a later decision is already in the log, which is only ever continued. The page stays as it was."
-)
+NOT_LOGGED = "Not logged: a later decision is in the log, or the session before has none yet. The page stays as it was."
 
 
 def day_in_words(answer: Mapping[str, Any], orders: Mapping[str, Any], *, page: str, source: str) -> str:

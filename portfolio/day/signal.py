@@ -12,13 +12,13 @@ from portfolio.allocation.decide import PreviousTarget
 from portfolio.day.account import Account, read_account
 from portfolio.day.answer import answer_of, as_logged, fingerprint, target_in_force
 from portfolio.day.champion import Reader, choose_reader
-from portfolio.day.decision import Outcome, Standing, View, decide_session, view_of
+from portfolio.day.decision import TOO_EARLY, Outcome, Standing, View, decide_session, view_of
 from portfolio.day.known import KnownData
 from portfolio.day.terms import Terms, terms_as_json, terms_from_json, terms_of
 from portfolio.errors import StoreError
 from portfolio.findings import Finding
 from portfolio.regime.artifact import read_model, read_model_at
-from portfolio.sessions import Moment
+from portfolio.sessions import HOME_EXCHANGE, Moment, sessions_between
 from portfolio.store.journal import append_findings
 from portfolio.store.prices import Known, newest_batch, read_macro, read_prices, read_quarantined
 from portfolio.store.signals import SignalRow, append_signal, read_signal, read_signal_before
@@ -69,13 +69,14 @@ def decide_and_log(store: Store, run: Run, noticed: tuple[Finding, ...] = ()) ->
     """Decide the run's session and log it; `noticed` are findings of earlier stages that the answer should show.
 
     The log is chronological: a session older than its newest one, or the same one as at an earlier instant, is decided
-    but not logged, and no model is recorded for it. The same answer again adds no row.
+    but not logged, and no model is recorded for it; nor is one that comes too early while the session before it has no
+    decision. The same answer again adds no row.
     """
     newest = read_signal(store)
-    write = newest is None or (run.moment.session, run.moment.decided_at) >= (newest.session, newest.decided_at)
     terms = terms_of(run.settings, run.universe)
     known = read_known(store, run.moment.decided_at, newest_batch(store))
     view = view_of(known, terms, run.moment)
+    write = newest is None or (_follows(run.moment, newest) and not _leaves_out(run.moment, newest, view))
     reader = choose_reader(store, run, view, terms, write=write)
     account = read_account(store, run, known)
     before = read_signal_before(store, run.moment.session)
@@ -90,6 +91,16 @@ def decide_and_log(store: Store, run: Run, noticed: tuple[Finding, ...] = ()) ->
     append_findings(store, run.run_id, outcome.findings)
     row = append_signal(store, _row(run, answer, known, before, _circumstances(terms, standing, reader, noticed)))
     return Signal(json.loads(row.answer), outcome, reader, view, known, account, row)
+
+
+def _follows(moment: Moment, newest: SignalRow) -> bool:
+    return (moment.session, moment.decided_at) >= (newest.session, newest.decided_at)
+
+
+def _leaves_out(moment: Moment, newest: SignalRow, view: View) -> bool:
+    """Tell a HOLD that only comes too early from the session before it that nobody has decided and still may."""
+    before = sessions_between(HOME_EXCHANGE, moment.as_of, moment.session)[-2]
+    return newest.session < before and any(finding.rule == TOO_EARLY for finding in view.findings)
 
 
 def read_known(store: Store, cutoff: datetime, batch_id: int) -> KnownData:

@@ -194,6 +194,7 @@ def test_faulty_line_that_is_neither_held_nor_targeted_does_not_block(settings):
 
 
 def test_day_holds_when_the_evening_s_closes_cannot_be_known_yet_and_decides_at_six(settings):
+    day_on(settings, MONDAY)
     evening = day_on(settings, "2001-06-18 18:00")
     assert_held(evening, "too-early", "")
     assert evening.answer["as_of"] == "2001-06-18"
@@ -252,3 +253,15 @@ def test_decision_as_at_an_earlier_instant_never_follows_a_later_one_of_its_sess
     assert (evening_before.exit_code, evening_before.signal.row) == (ExitCode.HOLD, None)
     with open_reader(settings.store_path, "sample") as store:
         assert [row.decision for row in read_signals(store)] == ["TARGET"]
+
+
+def test_too_early_hold_is_not_logged_while_the_session_before_it_may_still_be_decided(tmp_path):
+    settings = settings_in(tmp_path)
+    assert run_day(run_at(settings, paris("2018-06-28 07:30"))).exit_code is ExitCode.DONE
+    noon = run_day(run_at(settings, paris("2018-06-29 12:00")))
+    assert (noon.exit_code, noon.signal.row) == (ExitCode.HOLD, None)
+    assert run_day(run_at(settings, paris("2018-06-29 07:30"))).exit_code is ExitCode.DONE
+    assert run_day(run_at(settings, paris("2018-06-29 12:00"))).signal.row is not None
+    with open_reader(settings.store_path, "sample") as store:
+        decided = {f"{row.session}": row.decision for row in read_signals(store)}
+    assert decided == {"2018-06-28": "TARGET", "2018-06-29": "TARGET", "2018-07-02": "HOLD"}
