@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -191,3 +194,28 @@ def test_run_whose_process_was_killed_is_closed_and_its_session_decided_after_a_
     while waiting := house.do_waiting(SIGNAL_GENERATION):
         decided += waiting
     assert decided[-1]["name"] == "signal-generation 2018-07-16 done"
+
+
+def test_second_try_is_made_when_the_first_left_no_page(house):
+    report = house.folder / "data/sample/report"
+    shutil.rmtree(report)
+    report.write_text("a file where the page's folder should be")
+    house.do(DATA_UPDATE, as_of="2018-07-17T07:30:00+02:00")
+    [first] = house.do_waiting(SIGNAL_GENERATION)
+    assert first["state_type"] == "FAILED"
+    report.unlink()
+    second = house.do(DATA_UPDATE, as_of="2018-07-17T08:15:00+02:00", only_if_undecided=True)
+    [again] = house.do_waiting(SIGNAL_GENERATION)
+    assert (second["state_name"], again["state_name"]) == ("Completed", "Completed")
+    assert (report / "index.html").exists()
+
+
+def test_runs_whose_time_passed_without_a_worker_are_made_up_by_one_of_each(house):
+    with closing(sqlite3.connect(house.prefect.home / "prefect.db", timeout=30)) as database, database:
+        nine_days_ago = "datetime({0}, '-9 days')"
+        for column in ("expected_start_time", "next_scheduled_start_time"):
+            database.execute(f"UPDATE flow_run SET {column} = {nine_days_ago.format(column)} WHERE auto_scheduled")  # noqa: S608  # no input
+    assert len(house.prefect.waiting(DATA_UPDATE)) >= 4
+    house.start_up("2018-07-17T08:20:00+02:00")
+    assert len(house.prefect.waiting(DATA_UPDATE)) == 1
+    assert len(house.prefect.waiting(BACKUP)) == 1
