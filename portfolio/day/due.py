@@ -86,15 +86,22 @@ def sessions_due(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple
 def sessions_missed(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple[Due, ...]:
     """List the sessions whose hour has passed without a decision: what the schedule will not come back to."""
     due = sessions_due(moment, newest, day_at)
-    decided = newest.session if newest else None
+    decided = newest.session if newest and not _only_too_early(newest) else None
     return tuple(item for item in due if item.session != decided and _at(item.session, day_at) <= moment.decided_at)
+
+
+def _only_too_early(newest: SignalRow) -> bool:
+    """Tell a HOLD of the evening before: the session's own morning is still to come, or was missed."""
+    morning = datetime.combine(newest.session, KNOWN_FROM, PARIS)
+    return newest.decision == "HOLD" and newest.decided_at < morning
 
 
 def _undecided(moment: Moment, newest: SignalRow | None) -> list[date]:
     if newest is None:
         return []
     today = moment.decided_at.astimezone(PARIS).date()
-    first = max(newest.session + timedelta(days=1), today - MADE_UP_AT_MOST)
+    undecided = newest.session if _only_too_early(newest) else newest.session + timedelta(days=1)
+    first = max(undecided, today - MADE_UP_AT_MOST)
     return [day for day in sessions_between(HOME_EXCHANGE, first, today) if day < moment.session]
 
 

@@ -86,6 +86,18 @@ def test_session_is_missed_once_its_hour_has_passed(now, missed):
     assert [f"{item.session}" for item in found] == missed
 
 
+@pytest.mark.parametrize("now", ["2018-06-29 08:30", "2018-06-29 12:00", "2018-07-02 06:30"])
+def test_hold_of_the_evening_before_leaves_its_session_to_be_decided(now):
+    evening = replace(decided("2018-06-29"), decision="HOLD", decided_at=paris("2018-06-28 20:00"))
+    assert [item.session for item in sessions_missed(moment_at(paris(now)), evening, DAY_AT)] == [date(2018, 6, 29)]
+
+
+def test_hold_of_the_morning_itself_is_a_decision():
+    morning = replace(decided("2018-06-29"), decision="HOLD", decided_at=paris("2018-06-29 07:30"))
+    assert sessions_missed(moment_at(paris("2018-06-29 08:30")), morning, DAY_AT) == ()
+    assert sessions_due(moment_at(paris("2018-06-29 12:00")), morning, DAY_AT) == ()
+
+
 def test_decided_session_is_not_missed():
     assert sessions_missed(moment_at(paris("2018-06-29 07:40")), decided("2018-06-29"), DAY_AT) == ()
 
