@@ -59,17 +59,17 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
 
 def updated(run: Run, *, only_if_undecided: bool) -> tuple[ExitCode, str, tuple[Due, ...]]:
     """Fetch and store, and start the decisions due, whatever became of it: on stale data they are HOLD with reasons."""
-    batch, noticed = fetched(run)
-    update, code = None, ExitCode.FAILED
+    update, code, unfetched, noticed = None, ExitCode.FAILED, (), ()
     try:
-        update, code = store_prices(run, batch, noticed)
-        noticed = (*noticed, *(update.noticed if update else ()))
+        batch, unfetched = fetched(run)
+        update, code = store_prices(run, batch, unfetched)
+        noticed = update.noticed if update else ()
     finally:
         # Asked again: the published copy is new, and the one before may not have opened.
         due = due_now(run, newest_decision(run), only_if_undecided=only_if_undecided)
-        start_signal(due, noticed)
-    show_update(update, noticed)
-    return code, _in_words(update, noticed, due), due
+        start_signal(due, (*unfetched, *noticed))
+    show_update(update, unfetched)
+    return code, _in_words(update, unfetched, due), due
 
 
 def due_now(run: Run, newest: SignalRow | None, *, only_if_undecided: bool) -> tuple[Due, ...]:
@@ -129,10 +129,10 @@ def store_prices(run: Run, batch: Batch | None, unfetched: tuple[Finding, ...]) 
         return store_fetched(run, batch, unfetched, LOCK_WAIT_S)
 
 
-def _in_words(update: Update | None, noticed: tuple[Finding, ...], due: tuple[Due, ...]) -> str:
+def _in_words(update: Update | None, unfetched: tuple[Finding, ...], due: tuple[Due, ...]) -> str:
     started = ", ".join(str(item.session) for item in due) or "none"
     if update is None:
-        what = noticed[0].message
+        what = unfetched[0].message
     else:
         receipt = update.receipt
         what = f"{receipt.rows_in} rows believed, {receipt.rows_new} new, {receipt.rows_quarantined} quarantined"
