@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.names import DATA_UPDATE, SIGNAL_GENERATION
+from flows.names import DATA_UPDATE, SIGNAL_GENERATION, WRITER_LIMIT
+from flows.prefect_api import PrefectApi
 from portfolio.status import read_statuses
 from portfolio.store.connection import open_reader
 from portfolio.store.signals import read_signal
@@ -91,6 +92,8 @@ def place(calm: Place) -> Iterator[Place]:
     calm.trouble.met.clear()
     yield calm
     calm.trouble.refused.clear()
+    # A turn that could not be given back would keep the next test waiting for a minute.
+    PrefectApi(calm.prefect.url).ask("PATCH", f"/v2/concurrency_limits/{WRITER_LIMIT}", {"active_slots": 0})
 
 
 @pytest.mark.parametrize(
