@@ -12,6 +12,7 @@ from portfolio.day.morning import store_fetched
 from portfolio.day.update import fetch
 from portfolio.sessions import CALENDAR_START
 from portfolio.store.connection import published_path
+from portfolio.universe import read_universe
 from tests.support.days import paris, run_at
 from tests.support.live_days import live_settings, universe_with
 from tests.support.outside import market_of_sample, serving
@@ -36,7 +37,7 @@ def stub(tmp_path: Path) -> Iterator[Stub]:
 
 @pytest.fixture
 def settings(tmp_path: Path, stub: Stub) -> Settings:
-    settings = live_settings(tmp_path, stub, PORTFOLIO_UNIVERSE_FILE=universe_with(tmp_path))
+    settings = live_settings(tmp_path, stub, PORTFOLIO_UNIVERSE_FILE=universe_with(tmp_path, *read_universe().tickers))
     run = run_at(settings, NOW, "update")
     store_fetched(run, fetch(run), ())
     stub.forget()
