@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 SINCE = date(2000, 9, 1)
 MORNINGS = (
     *("2002-09-02 07:30", "2002-09-03 07:30", "2002-09-16 06:00", "2002-10-11 07:30", "2002-11-11 07:30"),
-    *("2002-12-26 07:30", "2003-01-02 12:00", "2003-02-03 07:30", "2003-03-18 07:30", "2003-03-30 03:30"),
-    *("2003-04-22 07:30", "2003-05-20 07:30", "2003-06-17 07:30"),
+    *("2002-12-26 07:30", "2003-01-02 07:30", "2003-01-02 12:00", "2003-02-03 07:30", "2003-03-18 07:30"),
+    *("2003-03-30 03:30", "2003-04-22 07:30", "2003-05-20 07:30", "2003-06-17 07:30"),
 )
 EVENING = "2003-06-17 18:00"  # today's closes are not known yet: HOLD
 LATER_MORNING = "2003-06-19 07:30"
@@ -51,7 +51,7 @@ LEDGER = (
 
 @dataclass(frozen=True)
 class Story:
-    """A folder with fifteen logged decisions, the settings they were taken under, and the log as it was."""
+    """A folder with sixteen logged decisions, the settings they were taken under, and the log as it was."""
 
     folder: Path
     log: tuple[SignalRow, ...]
