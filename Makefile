@@ -5,6 +5,8 @@ VENV ?= .venv
 SOURCE ?= sample
 PORT ?= 4200
 ARGS ?=
+# As many tests at a time as there are cores; whoever is done takes over tests of the others. `make test WORKERS=` runs one at a time.
+WORKERS ?= --numprocesses auto --dist worksteal
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # Threads cost more than they give on a small host: a fit was seen 40x slower with the default on two busy cores.
@@ -29,7 +31,7 @@ down: $(VENV)/.runtime ## end the daemon of that SOURCE; running flows finish fi
 	@$(BIN)/python -m flows.daemon down --source $(SOURCE)
 
 test: check $(VENV)/.dev ## check, then every test with coverage
-	$(BIN)/python -m pytest tests/unit tests/integration tests/smoke --cov --cov-report=term --cov-report=xml
+	$(BIN)/python -m pytest $(WORKERS) tests/integration tests/unit tests/smoke --cov --cov-report=term --cov-report=xml
 
 check: $(VENV)/.dev ## lint, format, types, security
 	$(BIN)/ruff check .
