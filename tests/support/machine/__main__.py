@@ -1,0 +1,75 @@
+"""The machine from a shell: `python -m tests.support.machine up | down | open | close | cut | boot | prerequisites`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+from tests.support.machine.commands import CommandError, run
+from tests.support.machine.disk import lay_out
+from tests.support.machine.network import close_way_out, open_way_out, plug_in, unplug
+from tests.support.machine.place import Place, place
+from tests.support.machine.power import cut_power, keep, switch_off, switch_on
+from tests.support.machine.prerequisites import hindrances, missing_packages
+
+NOT_POSSIBLE = 3
+
+
+def up(at: Place) -> None:
+    """Boot a new machine; what an interrupted run left of one of this name goes first."""
+    down(at)
+    lay_out(at)
+    plug_in(at)
+    open_way_out(at)
+    switch_on(at)
+    print(json.dumps({"address": at.address, "key": str(at.key), "name": at.name}))
+
+
+def down(at: Place) -> None:
+    """Leave nothing of the machine: processes first, then its cable and rules, then its files."""
+    switch_off(at)
+    close_way_out(at)
+    unplug(at)
+    shutil.rmtree(at.folder, ignore_errors=False) if at.folder.exists() else None
+
+
+def prerequisites(_: Place) -> None:
+    """Install what is missing, or say why no machine can be booted here."""
+    why = hindrances()
+    if why:
+        print("The machine's test was NOT RUN: " + "; ".join(why) + ".", file=sys.stderr)
+        raise SystemExit(NOT_POSSIBLE)
+    missing = missing_packages()
+    if missing:
+        print(f"Installing {', '.join(missing)}.")
+        run("apt-get", "update", "-qq", seconds=300)
+        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, seconds=600)
+
+
+VERBS = {
+    "up": up,
+    "down": down,
+    "open": open_way_out,
+    "close": close_way_out,
+    "boot": switch_on,
+    "cut": cut_power,
+    "keep": keep,
+    "prerequisites": prerequisites,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one verb."""
+    if not arguments or arguments[0] not in VERBS:
+        print(f"{__doc__}\nOne of: {', '.join(VERBS)}.", file=sys.stderr)
+        return 2
+    try:
+        return VERBS[arguments[0]](place()) or 0
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
