@@ -23,7 +23,7 @@ def up(at: Place) -> None:
     plug_in(at)
     open_way_out(at)
     switch_on(at)
-    print(json.dumps({"address": at.address, "key": str(at.key), "name": at.name}))
+    sys.stdout.write(json.dumps({"address": at.address, "key": str(at.key), "name": at.name}) + "\n")
 
 
 def down(at: Place) -> None:
@@ -31,18 +31,19 @@ def down(at: Place) -> None:
     switch_off(at)
     close_way_out(at)
     unplug(at)
-    shutil.rmtree(at.folder, ignore_errors=False) if at.folder.exists() else None
+    if at.folder.exists():
+        shutil.rmtree(at.folder)
 
 
 def prerequisites(_: Place) -> None:
     """Install what is missing, or say why no machine can be booted here."""
     why = hindrances()
     if why:
-        print("The machine's test was NOT RUN: " + "; ".join(why) + ".", file=sys.stderr)
+        sys.stderr.write("The machine's test was NOT RUN: " + "; ".join(why) + ".\n")
         raise SystemExit(NOT_POSSIBLE)
     missing = missing_packages()
     if missing:
-        print(f"Installing {', '.join(missing)}.")
+        sys.stdout.write(f"Installing {', '.join(missing)}.\n")
         run("apt-get", "update", "-qq", seconds=300)
         run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, seconds=600)
 
@@ -62,12 +63,12 @@ VERBS = {
 def main(arguments: list[str]) -> int:
     """Run one verb."""
     if not arguments or arguments[0] not in VERBS:
-        print(f"{__doc__}\nOne of: {', '.join(VERBS)}.", file=sys.stderr)
+        sys.stderr.write(f"{__doc__}\nOne of: {', '.join(VERBS)}.\n")
         return 2
     try:
         return VERBS[arguments[0]](place()) or 0
     except CommandError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 1
 
 

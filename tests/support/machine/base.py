@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 SUITE = "bookworm"
 # What a rented Debian 12 has, and no more: neither sudo nor Python, which the playbooks have to cope with.
-INCLUDED = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,ca-certificates,iproute2,netbase,procps,kmod,cron,logrotate"
+INCLUDED = (
+    "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,ca-certificates,iproute2,netbase,procps,kmod,"
+    "cron,logrotate"
+)
 # Settings of this host's apt that decide whether it reaches its mirror; the machine needs the same.
 CARRIED = ("Acquire::http::", "Acquire::https::", "Acquire::Check-", "Acquire::Retries", "Acquire::ForceIPv4")
 BUILD_S = 600

@@ -1,4 +1,4 @@
-"""The machine's processes, found by what they are, not by a note that an interruption may have kept from being written."""
+"""The machine's processes, found by what they are: a note of their ids may be missing after an interruption."""
 
 from __future__ import annotations
 
