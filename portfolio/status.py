@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # "damaged" is never written: it is what a file that cannot be read is read as.
 Outcome = Literal["running", "done", "hold", "skipped", "failed", "refused", "busy", "damaged"]
 OUTCOMES: frozenset[str] = frozenset(get_args(Outcome))
+# A HOLD is an answer and a skip is a look: the flow did what it is for.
+SUCCESSES = frozenset({"done", "hold", "skipped"})
 
 FLOW_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 REASON_CHARACTERS = 2000  # a sentence or a few; a traceback belongs to the log
@@ -33,6 +35,7 @@ class Status:
     """What a flow says of its newest run; the ending's fields are None while it runs.
 
     `born` tells the process from a later one with the same `pid`. A damaged file has `started_at` from the disk.
+    `last_success_at` is when a run of the flow last ended well, this one or one before it; None when none is known of.
     """
 
     flow: str
@@ -46,6 +49,7 @@ class Status:
     finished_at: datetime | None = None
     exit_code: int | None = None
     reason: str = ""
+    last_success_at: datetime | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -62,7 +66,8 @@ def started_status(flow: str, run_id: str, session: date | None, started_at: dat
 
 def ended_status(begun: Status, outcome: Outcome, finished_at: datetime, exit_code: int, reason: str = "") -> Status:
     """Return a begun flow's status at its end."""
-    return replace(begun, outcome=outcome, finished_at=finished_at, exit_code=exit_code, reason=reason)
+    ended = replace(begun, outcome=outcome, finished_at=finished_at, exit_code=exit_code, reason=reason)
+    return replace(ended, last_success_at=finished_at) if outcome in SUCCESSES else ended
 
 
 def status_folder(state_dir: Path) -> Path:
@@ -71,7 +76,7 @@ def status_folder(state_dir: Path) -> Path:
 
 
 def write_status(folder: Path, status: Status) -> Path:
-    """Write a flow's status in one step and return its file.
+    """Write a flow's status in one step and return its file; what it replaces passes on its last success.
 
     Raises OSError when the disk or a right refuses, ValueError for a flow's name that is no plain file name.
     """
@@ -79,7 +84,8 @@ def write_status(folder: Path, status: Status) -> Path:
         message = f"The flow's name {status.flow!r} becomes a file's: lower-case letters, digits and hyphens only."
         raise ValueError(message)
     path = folder / f"{status.flow}.json"
-    replace_text(path, json.dumps(_as_json(status), indent=2) + "\n")
+    succeeded_at = status.last_success_at or _read(path).last_success_at
+    replace_text(path, json.dumps(_as_json(replace(status, last_success_at=succeeded_at)), indent=2) + "\n")
     return path
 
 
@@ -95,6 +101,7 @@ def _as_json(status: Status) -> dict[str, Any]:
         "session": status.session.isoformat() if status.session else None,
         "started_at": _instant(status.started_at),
         "finished_at": _instant(status.finished_at) if status.finished_at else None,
+        "last_success_at": _instant(status.last_success_at) if status.last_success_at else None,
         "outcome": status.outcome,
         "exit_code": status.exit_code,
         "reason": status.reason[:REASON_CHARACTERS],
@@ -123,19 +130,28 @@ def _from_json(flow: str, values: Mapping[str, Any]) -> Status:
     if values["flow"] != flow or values["outcome"] not in OUTCOMES:
         message = f"flow {values['flow']!r}, outcome {values['outcome']!r}"
         raise ValueError(message)
+    finished_at = _aware(values["finished_at"]) if values["finished_at"] else None
     return Status(
         flow=flow,
         run_id=str(values["run_id"]),
         session=date.fromisoformat(values["session"]) if values["session"] else None,
         started_at=_aware(values["started_at"]),
-        finished_at=_aware(values["finished_at"]) if values["finished_at"] else None,
+        finished_at=finished_at,
         outcome=values["outcome"],
         exit_code=None if values["exit_code"] is None else int(values["exit_code"]),
         reason=str(values["reason"]),
         release=str(values["release"]),
         pid=int(values["pid"]),
         born=str(values.get("born", "")),
+        last_success_at=_last_success(values, finished_at),
     )
+
+
+def _last_success(values: Mapping[str, Any], finished_at: datetime | None) -> datetime | None:
+    """Read when the flow last ended well; without the field (an older release wrote it) the newest run tells."""
+    if values.get("last_success_at"):
+        return _aware(values["last_success_at"])
+    return finished_at if values["outcome"] in SUCCESSES else None
 
 
 def _aware(text: str) -> datetime:

@@ -61,6 +61,42 @@ def test_status_keeps_a_few_sentences_of_a_long_reason(tmp_path):
     assert len(read_statuses(tmp_path)[0].reason) == 2000
 
 
+def test_last_success_stays_told_while_later_runs_go_on_or_fail(tmp_path):
+    write_status(tmp_path, DONE)
+    write_status(tmp_path, replace(RUNNING, started_at=BEGUN + timedelta(days=1)))
+    assert read_statuses(tmp_path)[0].last_success_at == DONE.finished_at
+    write_status(tmp_path, ended_status(RUNNING, "failed", BEGUN + timedelta(days=1, minutes=2), 1, "no room"))
+    (failed,) = read_statuses(tmp_path)
+    assert (failed.outcome, failed.last_success_at) == ("failed", DONE.finished_at)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "succeeds"),
+    [("done", True), ("hold", True), ("skipped", True), ("failed", False), ("refused", False), ("busy", False)],
+)
+def test_last_success_is_the_newest_end_that_was_an_answer(tmp_path, outcome, succeeds):
+    write_status(tmp_path, DONE)
+    later = BEGUN + timedelta(days=1)
+    write_status(tmp_path, ended_status(RUNNING, outcome, later, 0))
+    assert (read_statuses(tmp_path)[0].last_success_at == later) is succeeds
+
+
+def test_last_success_is_unknown_when_no_run_ended_well_or_the_file_was_damaged(tmp_path):
+    write_status(tmp_path, ended_status(RUNNING, "failed", BEGUN, 1))
+    assert read_statuses(tmp_path)[0].last_success_at is None
+    (tmp_path / "data-update.json").write_text("{")
+    write_status(tmp_path, RUNNING)
+    assert read_statuses(tmp_path)[0].last_success_at is None
+
+
+@pytest.mark.parametrize(("outcome", "known"), [("done", True), ("failed", False)])
+def test_last_success_of_a_file_without_it_is_that_of_its_own_run(tmp_path, outcome, known):
+    older = WHOLE | {"outcome": outcome, "finished_at": "2026-03-02T06:31:00+00:00"}
+    (tmp_path / "backup.json").write_text(json.dumps(older), "utf-8")
+    (status,) = read_statuses(tmp_path)
+    assert status.last_success_at == (BEGUN + timedelta(minutes=1) if known else None)
+
+
 WHOLE = {
     "flow": "backup",
     "run_id": "r",
