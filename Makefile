@@ -64,6 +64,7 @@ lock: $(VENV)/.dev ## resolve the hash-locked requirements anew, for the oldest 
 	$(UV) $(COMPILE) --group build pyproject.toml -o requirements/runtime.txt
 	$(UV) $(COMPILE) --group installer -o requirements/installer.txt
 	$(UV) $(COMPILE) --group server -c requirements/runtime.txt -o requirements/prefect-server.txt
+	$(UV) $(COMPILE) --group deploy -o requirements/deploy.txt
 	$(UV) $(COMPILE) --group build --group dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 
 COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-hashes --no-emit-index-url \
