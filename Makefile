@@ -7,14 +7,17 @@ PORT ?= 4200
 ARGS ?=
 # As many tests at a time as there are cores; whoever is done takes over tests of the others. `make test WORKERS=` runs one at a time.
 WORKERS ?= --numprocesses auto --dist worksteal
+# The controller's environment is apart: Ansible takes 500 MB that neither `make run` nor `make test` needs.
+DEPLOY_VENV ?= .venv-deploy
 BIN := $(VENV)/bin
+DEPLOY_BIN := $(CURDIR)/$(DEPLOY_VENV)/bin
 UV := $(BIN)/uv
 # Threads cost more than they give on a small host: a fit was seen 40x slower with the default on two busy cores.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check unit integration smoke bench lock docs format clean
+.PHONY: help setup run up down test check unit integration smoke bench lock docs format package clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +73,9 @@ lock: $(VENV)/.dev ## resolve the hash-locked requirements anew, for the oldest 
 COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --custom-compile-command "make lock"
 
+package: $(VENV)/.dev ## a release for the host, its server's environment and the release tool, into dist/: VERSION=0.4.1, ALLOW_DIRTY=1
+	@$(BIN)/python -m artefact $(if $(VERSION),--version $(VERSION)) $(if $(ALLOW_DIRTY),--allow-dirty)
+
 clean: ## remove what make made, except data and backups
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml htmlcov
 	find portfolio flows tests bench -name __pycache__ -type d -exec rm -rf {} +
@@ -97,6 +103,12 @@ venv-module:
 $(VENV)/.runtime: $(UV) requirements/runtime.txt pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/runtime.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEPLOY_VENV)/.done: $(UV) requirements/deploy.txt
+	@echo "Setting up $(DEPLOY_VENV), once: Ansible, 500 MB on disk."
+	@$(PYTHON) -m venv $(DEPLOY_VENV) || { rm -rf $(DEPLOY_VENV); exit 2; }
+	@$(UV) pip install --quiet --python $(DEPLOY_BIN)/python --require-hashes -r requirements/deploy.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
