@@ -17,7 +17,7 @@ NOT_POSSIBLE = 3
 
 
 def up(at: Place) -> None:
-    """Boot a new machine; what an interrupted run left of one of this name goes first."""
+    """Boot a new machine; what an interrupted run left of one of this name goes first. Its name is an argument too."""
     down(at)
     lay_out(at)
     plug_in(at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 from tests.support.machine.commands import run
@@ -34,20 +33,17 @@ def base_tarball(at: Place) -> Path:
     key = hashlib.sha256(f"{SUITE} {INCLUDED}".encode()).hexdigest()[:12]
     kept = at.build / f"{SUITE}-{key}.tar"
     if not kept.exists():
-        at.build.mkdir(parents=True, exist_ok=True)
-        unfinished = kept.with_name(f"{os.getpid()}-{kept.name}")
+        # In the machine's folder: what an interruption leaves goes with it.
+        unfinished = at.folder / kept.name
         options = [f"--aptopt={line}" for line in carried_apt_options()]
-        try:
-            run(
-                "mmdebstrap",
-                "--variant=minbase",
-                f"--include={INCLUDED}",
-                *options,
-                SUITE,
-                str(unfinished),
-                seconds=BUILD_S,
-            )
-            unfinished.replace(kept)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        run(
+            "mmdebstrap",
+            "--variant=minbase",
+            f"--include={INCLUDED}",
+            *options,
+            SUITE,
+            str(unfinished),
+            seconds=BUILD_S,
+        )
+        unfinished.replace(kept)
     return kept

@@ -28,11 +28,14 @@ def plug_in(at: Place) -> None:
 
 
 def unplug(at: Place) -> None:
-    """Take away what `plug_in` made, as far as it is there."""
-    if Path("/run/netns", at.name).exists():
-        run("ip", "netns", "del", at.name)
+    """Take away what `plug_in` made, as far as it is there.
+
+    The cable first: the kernel takes a namespace's end of it away later than the namespace, at a time of its own.
+    """
     if Path("/sys/class/net", at.cable).exists():
         run("ip", "link", "del", at.cable)
+    if Path("/run/netns", at.name).exists():
+        run("ip", "netns", "del", at.name)
 
 
 def open_way_out(at: Place) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.support.machine.place import PROJECT
-from tests.support.machine.processes import hulls, inside, keepers, kill_all, wait_gone
+from tests.support.machine.processes import builders, hulls, inside, keepers, kill_all, wait_gone
 
 if TYPE_CHECKING:
     from tests.support.machine.place import Place
@@ -64,6 +64,7 @@ def _nspawn(at: Place) -> list[str]:
 
 def cut_power(at: Place) -> None:
     """End the machine as a power cut does: nothing inside gets to know."""
+    kill_all(builders(at))
     kill_all(keepers(at))
     kill_all(hulls(at))
     kill_all(inside(at))
@@ -74,9 +75,10 @@ def cut_power(at: Place) -> None:
 
 def switch_off(at: Place) -> None:
     """Shut the machine down, and cut its power when that takes too long; fine when it is off already."""
+    kill_all(builders(at), signal.SIGTERM)
     kill_all(keepers(at))
     kill_all(hulls(at), signal.SIGTERM)
-    if not wait_gone(at, SHUTDOWN_S):
+    if not wait_gone(at, SHUTDOWN_S) or builders(at):
         cut_power(at)
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tests.support.machine.commands import run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.machine.place import Place
 
 
@@ -22,6 +24,13 @@ def keepers(at: Place) -> list[int]:
 def hulls(at: Place) -> list[int]:
     """Return the ids of systemd-nspawn processes of this machine."""
     return _with_arguments(f"--machine={at.name}")
+
+
+def builders(at: Place) -> list[int]:
+    """Return the ids of processes at work on this machine's folder, an interrupted `up` and what it had started."""
+    own = {os.getpid(), os.getppid()}
+    making = set(_with_arguments("tests.support.machine", "up", at.name))
+    return sorted((making | set(_naming(str(at.folder)))) - own - set(hulls(at)))
 
 
 def inside(at: Place) -> list[int]:
@@ -51,12 +60,17 @@ def wait_gone(at: Place, seconds: float) -> bool:
 
 
 def _with_arguments(*wanted: str) -> list[int]:
-    found = []
+    return [pid for pid, arguments in _running() if set(wanted) <= set(arguments) and pid != os.getpid()]
+
+
+def _naming(folder: str) -> list[int]:
+    inner = (f"{folder}/", f"{folder}\0")
+    return [pid for pid, arguments in _running() if any(f"{word}\0".startswith(inner) for word in arguments)]
+
+
+def _running() -> Iterator[tuple[int, list[str]]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            yield int(folder.name), (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if set(wanted) <= set(arguments) and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
-    return found
