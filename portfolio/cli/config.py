@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(message)
     values = shown_values(settings)
     if arguments.json:
-        print(json.dumps({"settings": values, "unknown_keys": list(unknown)}, indent=2))
+        document = {"settings": values, "unknown_keys": list(unknown), "paths": places(settings)}
+        print(json.dumps(document, indent=2))
     elif arguments.action == "show":
         print(
             "\n".join(
@@ -50,6 +51,20 @@ def shown_values(settings: Settings) -> dict[str, object]:
     """Return every setting by key as plain JSON values, with secrets hidden."""
     plain = settings.model_dump(mode="json", by_alias=False)
     return {key_of(name): _shown(name, getattr(settings, name), plain[name]) for name in Settings.model_fields}
+
+
+def places(settings: Settings) -> dict[str, str]:
+    """Return where things are, for programs that must not know how the settings make paths of them."""
+    from portfolio.store.connection import published_path  # noqa: PLC0415  # DuckDB: not for --help
+
+    store = settings.store_path
+    return {
+        "store": str(store),
+        "published": str(published_path(store)),
+        "state": str(settings.state_dir),
+        "models": str(settings.state_dir / "models"),
+        "backups": str(settings.backups_dir),
+    }
 
 
 def _line(value: object) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 POLL_S = 0.05  # a writer holds the lock for seconds: nobody notices a twentieth of one
+HANDED_OVER = "PORTFOLIO_LOCK_FD"  # the number of an open lock file that a process inherits from the lock's holder
 COMMAND_SHOWN = 200  # characters of a command line kept in the lock file
 
 
@@ -51,18 +52,37 @@ def read_holder(path: Path) -> LockHolder | None:
 
 
 @contextmanager
-def writer_lock(path: Path, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the store's lock; raises StoreBusyError naming the holder when it isn't free within `wait_s` seconds."""
+def writer_lock(path: Path, wait_s: float = 0.0) -> Iterator[int]:
+    """Hold the store's lock; raises StoreBusyError naming the holder when it isn't free within `wait_s` seconds.
+
+    Yields the lock file's descriptor: a child that inherits it, and finds its number in PORTFOLIO_LOCK_FD, writes under
+    the same lock, and the lock lives as long as either of the two.
+    """
+    handed = _handed_over(lock_path(path))
+    if handed is not None:
+        _acquire(handed, path, wait_s)  # had at once: it is the same open file as its holder's
+        yield handed
+        return
     descriptor = _opened(lock_path(path))
     try:
         _acquire(descriptor, path, wait_s)
         _write_down(descriptor, json.dumps(asdict(_ourselves())))
         try:
-            yield
+            yield descriptor
         finally:
             _write_down(descriptor, "")
     finally:
         os.close(descriptor)  # closing releases the flock; the kernel does the same for a killed process
+
+
+def _handed_over(lock_file: Path) -> int | None:
+    """Return the inherited descriptor of this very lock file, None when there is none or it is another file's."""
+    try:
+        descriptor = int(os.environ[HANDED_OVER])
+        handed, here = os.fstat(descriptor), lock_file.stat()
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
+    return descriptor if (handed.st_dev, handed.st_ino) == (here.st_dev, here.st_ino) else None
 
 
 def _opened(lock_file: Path) -> int:

@@ -23,6 +23,7 @@ from portfolio.store.lock import writer_lock
 from portfolio.store.schema import (
     APPLICATION,
     Identity,
+    Plan,
     ensure_kind,
     ensure_not_newer,
     packaged_migrations,
@@ -73,6 +74,23 @@ def migrate(
             _keep_copy(path, pending[0].version)
             _migrate_aside(path, pending)
         return pending
+
+
+def plan_of(path: Path, kind: Kind, migrations: tuple[Migration, ...] | None = None) -> Plan:
+    """Tell what `migrate` would do, from a look that changes nothing; raises StoreBusyError while another writes."""
+    path = live_path(path)
+    steps = migrations or packaged_migrations()
+    wanted = steps[-1].version
+    if not path.exists():
+        return Plan(None, wanted, (), max(step.min_reader for step in steps), can_read=True)
+    with engine(path) as connection:
+        attach(connection, path, read_only=True)
+        identity = read_identity(connection, path)
+    ensure_kind(identity, kind, path)
+    pending = tuple(step for step in steps if step.version > identity.schema)
+    min_reader = max([identity.min_reader, *(step.min_reader for step in pending)])
+    names = tuple(f"{step.version:04d} {step.name}" for step in pending)
+    return Plan(identity.schema, wanted, names, min_reader, can_read=identity.min_reader <= wanted)
 
 
 def _checkpointed(path: Path, kind: Kind, known: int) -> Identity:

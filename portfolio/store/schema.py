@@ -48,6 +48,20 @@ class Identity:
     release: str
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What migrating a store would do: from which schema to which, and the oldest schema that could read the result.
+
+    `current` is None when there is no store yet: there is nothing to migrate, and the first run makes one.
+    """
+
+    current: int | None
+    wanted: int
+    pending: tuple[str, ...]
+    min_reader: int
+    can_read: bool
+
+
 @lru_cache(maxsize=1)
 def packaged_migrations() -> tuple[Migration, ...]:
     """Read the migrations that this release carries, in order."""
