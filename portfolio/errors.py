@@ -74,6 +74,10 @@ class OutputError(PortfolioError):
     """A run left something out, or wrong, that it should have left behind."""
 
 
+class ServeError(PortfolioError):
+    """The web service cannot listen where it should."""
+
+
 class RuleRefusedError(PortfolioError):
     """A plan that would break a limit."""
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OWN_PREFIX = "PORTFOLIO_"
+NO_SETTINGS = frozenset({"PORTFOLIO_LOCK_FD"})  # from one process of ours to another
 
 SHORTEST_WINDOW = 252  # as portfolio.regime.hmm has it
 
@@ -251,6 +252,11 @@ class Settings(OutsideSettings):
         return (self.backup_dir / self.source).absolute() if self.backup_dir else self.state_dir / "backups"
 
     @property
+    def page_path(self) -> Path:
+        """The page of the newest decision."""
+        return self.state_dir / "report" / "index.html"
+
+    @property
     def store_path(self) -> Path:
         """The live store's file."""
         return self.duckdb_file.absolute() if self.duckdb_file else self.state_dir / "portfolio.duckdb"
@@ -295,6 +301,6 @@ def unknown_keys() -> tuple[str, ...]:
     """Name keys in `.env`, `portfolio.toml` or the environment (ours by prefix) that this release does not know."""
     ensure_files_readable()
     seen = set(env_file_values()) | set(toml_values())
-    seen |= {key for key in os.environ if key.upper().startswith(OWN_PREFIX)}
+    seen |= {key for key in os.environ if key.upper().startswith(OWN_PREFIX)} - NO_SETTINGS
     known = {key.upper() for key in known_keys()}
     return tuple(sorted(key for key in seen if key.upper() not in known))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import time
-from pathlib import Path  # noqa: TC003  # pydantic reads the annotation at run time
-from typing import Annotated, Any
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -26,6 +27,14 @@ def _web_address(value: str) -> str:
         message = "must not carry a user or password: it is shown in messages"
         raise ValueError(message)
     return value.rstrip("/")
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError as error:
+        message = "must be an IP address of this machine, 127.0.0.1 say"
+        raise ValueError(message) from error
 
 
 def _uuid(value: SecretStr) -> SecretStr:
@@ -66,6 +75,7 @@ def _not_when_clocks_change(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Address = Annotated[str, AfterValidator(_address)]
 CheckId = Annotated[SecretStr, AfterValidator(_uuid)]
 Morning = Annotated[str, AfterValidator(_clock_time), AfterValidator(_before_the_open)]
 TimeOfDay = Annotated[str, AfterValidator(_clock_time), AfterValidator(_not_when_clocks_change)]
@@ -110,3 +120,17 @@ class OutsideSettings(BaseSettings):
         "HEALTHCHECK_UUID", None, "Check of a dead-man's switch (healthchecks.io) that each day pings."
     )
     healthchecks_url: WebAddress = setting("PORTFOLIO_HEALTHCHECKS_URL", "https://hc-ping.com", "Where pings go.")
+
+    # The web service and the release it belongs to
+    web_host: Address = setting(
+        "PORTFOLIO_WEB_HOST", "127.0.0.1", "Address `portfolio serve` listens on, unless systemd hands it a socket."
+    )
+    web_port: Annotated[int, Field(ge=0, le=65535)] = setting(
+        "PORTFOLIO_WEB_PORT", 8080, "Its port; 0 is any free one, which it tells."
+    )
+    slot: Literal["blue", "green"] | None = setting(
+        "PORTFOLIO_SLOT", None, "Slot of the release this process belongs to; set by its unit."
+    )
+    release_state: Path = setting(
+        "PORTFOLIO_RELEASE_STATE", Path("/var/lib/portfolio-release"), "Where the release tool keeps its history."
+    )

@@ -26,6 +26,7 @@ COMMANDS = {
     "ledger": "what really happened: import, show, check",
     "report": "write the HTML page",
     "health": "checks, one line each",
+    "serve": "the page, the newest decision, health and metrics over HTTP",
     "migrate": "bring the store to this release's schema",
     "publish": "publish a read copy of the store",
     "backup": "make a verified backup of the store and its models, prune old ones",

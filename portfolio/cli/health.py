@@ -27,17 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from portfolio.health.checks import check_health  # noqa: PLC0415  # DuckDB: not for --help
     from portfolio.health.published import read_published  # noqa: PLC0415  # as above
-    from portfolio.health.verdict import Status, worst  # noqa: PLC0415  # as above
+    from portfolio.health.verdict import Status  # noqa: PLC0415  # as above
 
     settings = settings_for(arguments)
     now = datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import
     health = check_health(settings, read_universe(settings.universe_file), now, read_published(settings))
-    status = worst(health.checks)
     if arguments.json:
-        print(json.dumps({"status": status.name} | health.as_dict(), indent=2))
+        print(json.dumps(health.as_dict(), indent=2))
     else:
-        print(status.name, *_in_lines(health.checks), sep="\n")
-    return int(ExitCode.FAILED if status is Status.UNHEALTHY else ExitCode.DONE)
+        print(health.status.name, *_in_lines(health.checks), sep="\n")
+    return int(ExitCode.FAILED if health.status is Status.UNHEALTHY else ExitCode.DONE)
 
 
 def _in_lines(checks: Sequence[Check]) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Run:
     @property
     def page_path(self) -> Path:
         """The page a person opens."""
-        return self.settings.state_dir / "report" / "index.html"
+        return self.settings.page_path
 
 
 def new_run_id(started_at: datetime) -> str:

@@ -14,7 +14,7 @@ from portfolio.health.prefect_api import check_prefect, daemon_address
 from portfolio.health.published import Published
 from portfolio.health.runs import check_runs
 from portfolio.health.series import Reach, check_macro, check_prices, macro_reaches, price_reaches
-from portfolio.health.verdict import Check, Status
+from portfolio.health.verdict import Check, Status, worst
 from portfolio.store.engine import wal_path
 from portfolio.store.lock import read_holder
 
@@ -34,9 +34,15 @@ class Health:
     checks: tuple[Check, ...]
     series: tuple[Reach, ...]
 
+    @property
+    def status(self) -> Status:
+        """The worst check's."""
+        return worst(self.checks)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
+            "status": self.status.name,
             "checks": [check.as_dict() for check in self.checks],
             "series": [reach.as_dict() for reach in self.series],
         }

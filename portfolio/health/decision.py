@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from portfolio.health.expected import HOME, Calendars
+from portfolio.health.expected import HOME, PARIS, Calendars
 from portfolio.health.verdict import Check, Status
 
 if TYPE_CHECKING:
     from portfolio.store.orders import OrdersRow
     from portfolio.store.signals import SignalRow
+
+DECIDED_WITHIN = timedelta(hours=1)  # of the day's time: the second try has started by then, and Paris is not open yet
 
 
 def check_signal(calendars: Calendars, signal: SignalRow | None, *, unattended: bool = False) -> Check:
@@ -40,6 +43,17 @@ def is_decided(calendars: Calendars, signal: SignalRow | None) -> bool:
     return signal is not None and opened is not None and calendars.reaches_now and signal.session >= opened[0]
 
 
+def is_overdue(calendars: Calendars, signal: SignalRow | None, day_at: str) -> bool:
+    """Tell whether the newest session whose deadline has passed is without a decision.
+
+    A stored calendar that has ended counts as overdue: nobody knows on which days there is something to decide.
+    """
+    due = calendars.due_on_sessions(day_at, DECIDED_WITHIN)
+    if due is None:
+        return not calendars.reaches_now
+    return signal is None or signal.session < due.astimezone(PARIS).date()
+
+
 def check_orders(signal: SignalRow | None, orders: OrdersRow | None) -> tuple[Check, ...]:
     """Look at whether the newest decision has its plan."""
     if signal is None:
@@ -54,7 +68,7 @@ def check_model(signal: SignalRow | None) -> tuple[Check, ...]:
     """Look at what read the regime for the newest decision."""
     if signal is None:
         return ()
-    rules = {item["rule"] for item in _findings_of(signal)}
+    rules = {item["rule"] for item in findings_of(signal)}
     if signal.decision == "TARGET" and signal.model_id is None:
         seen, to_do = "no trusted model: the neutral table decides", "read the reasons: `portfolio signal`"
     elif "champion-old" in rules:
@@ -70,7 +84,7 @@ def check_findings(signal: SignalRow | None) -> tuple[Check, ...]:
     """Look at what the newest decision's checks found."""
     if signal is None:
         return ()
-    findings = _findings_of(signal)
+    findings = findings_of(signal)
     errors = [item for item in findings if item["severity"] == "error"]
     warnings = [item for item in findings if item["severity"] == "warning"]
     seen = f"{len(errors)} error(s), {len(warnings)} warning(s), {len(findings)} in all"
@@ -78,5 +92,6 @@ def check_findings(signal: SignalRow | None) -> tuple[Check, ...]:
     return (Check("findings", Status.DEGRADED if errors else Status.HEALTHY, seen, to_do),)
 
 
-def _findings_of(signal: SignalRow) -> list[dict[str, Any]]:
+def findings_of(signal: SignalRow) -> list[dict[str, Any]]:
+    """Return what the checks of a decision found, as it was logged."""
     return json.loads(signal.answer)["data"]["findings"]

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # signal-generation has no schedule: an update starts it, and what it makes is looked at by the signal's own check.
 FLOWS = ("data-update", "signal-generation", "backup")
 GRACE = timedelta(minutes=30)  # a first fetch with all its retries, and the sessions made up before today's
+# Longest time between two good ends with nothing wrong, and two hours: over a weekend (holidays are looked at and
+# skipped), from the Thursday before Easter to the Tuesday after it, and over a night.
+LONGEST_BETWEEN = {
+    "data-update": timedelta(days=3, hours=2),
+    "signal-generation": timedelta(days=5, hours=2),
+    "backup": timedelta(days=1, hours=2),
+}
 REASON_SHOWN = 300  # characters: a sentence or two, the rest is in the log
 LONGEST_RUN = timedelta(hours=2)  # nothing of ours runs that long; a hanging run keeps the next ones waiting
 SEE_LOG = "see the run's log in Prefect's UI, or the worker's log; start it again there, or run `portfolio run`"
@@ -47,11 +54,16 @@ def check_flows(flows: Flows, settings: Settings, calendars: Calendars | None, n
     """Look at each flow; `calendars` are seen from the wall clock, None when the store does not open."""
     if flows.used_since is None:
         return (Check("flows", Status.HEALTHY, "no flows: `make up` runs them each session morning"),)
-    due = {
+    due = flows_due(settings, calendars, now)
+    return tuple(_check_flow(name, flows, due.get(name), now) for name in sorted({*FLOWS, *flows.statuses}, key=_place))
+
+
+def flows_due(settings: Settings, calendars: Calendars | None, now: datetime) -> dict[str, datetime | None]:
+    """Return, by flow with a schedule, the newest instant at which it should have started; None when nobody knows."""
+    return {
         "data-update": calendars.due_on_sessions(settings.day_at, GRACE) if calendars else None,
         "backup": due_nightly(settings.backup_at, GRACE, now),
     }
-    return tuple(_check_flow(name, flows, due.get(name), now) for name in sorted({*FLOWS, *flows.statuses}, key=_place))
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -1,0 +1,46 @@
+"""`portfolio serve`: the page, the newest decision, health and metrics over HTTP, until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from portfolio.cli.start import add_json, add_source, settings_for
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE = "portfolio serve"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_source(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from portfolio.running import read_running  # noqa: PLC0415  # these and DuckDB, FastAPI: not for --help
+    from portfolio.settings_logs import start_logging  # noqa: PLC0415
+    from portfolio.universe import read_universe  # noqa: PLC0415
+    from portfolio.web.listening import address_of, listening_sockets, serve  # noqa: PLC0415
+    from portfolio.web.reading import Reading  # noqa: PLC0415
+
+    settings = settings_for(arguments)
+    start_logging(settings, f"serve-{os.getpid()}")
+    running = read_running(settings.slot)
+    reading = Reading(settings, read_universe(settings.universe_file), running, _now)
+    sockets = listening_sockets(settings)
+    addresses = [address_of(listener) for listener in sockets]
+    if arguments.json:
+        told = {"release": running.version, "slot": running.slot, "pid": os.getpid(), "addresses": addresses}
+        print(json.dumps(told), flush=True)
+    else:
+        print(f"Release {running} answers at {', '.join(addresses)}", flush=True)
+    serve(reading, sockets, access_log=settings.log_level == "DEBUG")
+    return 0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import, and pandas' memory
