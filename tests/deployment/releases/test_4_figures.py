@@ -1,0 +1,42 @@
+"""What the host looks like after all this: hardening beside the bare machine's, memory, and that nothing was left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support.machine.loopback import prefect
+from tests.support.machine.proof import FIRST, FULL, SECOND
+from tests.support.machine.shell import attempt, on
+
+
+def test_hardening_index_is_better_than_the_bare_machines(machine, figure):
+    if not FULL:
+        pytest.skip("proven by `make prove-vps`")
+    before = int(on(machine, "cat /root/lynis-before"))
+    on(machine, "lynis audit system --quick --no-colors --quiet >/dev/null; true", seconds=600)
+    report = on(machine, "cat /var/log/lynis-report.dat")
+    after = int(re.findall(r"^hardening_index=(\d+)", report, re.MULTILINE)[0])
+    figure("Lynis hardening index", {"before": before, "after": after})
+    assert after > before
+
+
+def test_old_releases_are_pruned_and_those_in_a_slot_stay(machine):
+    names = set(on(machine, "ls /opt/portfolio/releases").split())
+    in_slots = set(on(machine, "for s in blue green; do basename $(readlink /opt/portfolio/slots/$s); done").split())
+    assert in_slots <= names
+    assert len(names) <= 4
+    assert in_slots & {FIRST, SECOND}
+
+
+def test_no_run_is_left_running_or_was_run_twice(machine):
+    left = prefect(
+        machine, "/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
+    )
+    assert [run["name"] for run in left] == []
+
+
+def test_journal_has_no_traceback_of_ours(machine):
+    said = attempt(machine, "journalctl --no-pager -o cat -u portfolio-web | grep -c '^Traceback'").stdout.strip()
+    assert said == "0"

@@ -1,0 +1,15 @@
+"""How much a run proves: VPS_PROOF=short is what CI has time for, full is everything."""
+
+from __future__ import annotations
+
+import os
+
+FULL = os.environ.get("VPS_PROOF", "short") == "full"
+# Two versions of one commit, packed by `make test-vps`.
+FIRST, SECOND = "1.0.1", "1.0.2"
+# The goals of the installation.
+PAUSED_S = 20
+ROLLBACK_S = 10
+REBOOT_S = 120
+# A release that fails is gone again within this, from the command's first line to its last.
+BAD_RELEASE_S = 300
