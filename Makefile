@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check unit integration smoke bench lock docs format package clean
+.PHONY: help setup run up down test check unit integration smoke bench lock docs format package test-vps prove-vps clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,22 @@ COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-ha
 
 package: $(VENV)/.dev ## a release for the host, its server's environment and the release tool, into dist/: VERSION=0.4.1, ALLOW_DIRTY=1
 	@$(BIN)/python -m artefact $(if $(VERSION),--version $(VERSION)) $(if $(ALLOW_DIRTY),--allow-dirty)
+
+test-vps: ## the installation, proven on a Debian 12 machine that is booted here; needs root
+	@$(PYTHON) -m tests.support.machine prerequisites
+	@$(MAKE) --no-print-directory vps-scenario VPS_PROOF=short
+
+prove-vps: ## the same with all that takes long: ten switches, a kill at each step, every bad release, Lynis
+	@$(PYTHON) -m tests.support.machine prerequisites
+	@$(MAKE) --no-print-directory vps-scenario VPS_PROOF=full
+
+# Two versions of this commit, and releases with one thing wrong each.
+.PHONY: vps-scenario
+vps-scenario: $(VENV)/.dev $(DEPLOY_VENV)/.done
+	@$(BIN)/python -m tests.support.vps_artefacts --proof $(VPS_PROOF) $(if $(ALLOW_DIRTY),--allow-dirty)
+	@rm -f build/machine/*-figures.jsonl
+	cd ansible && PATH="$(DEPLOY_BIN):$$PATH" VPS_PROOF=$(VPS_PROOF) molecule test
+	@$(PYTHON) -m tests.support.machine proven
 
 clean: ## remove what make made, except data and backups
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml htmlcov

@@ -14,6 +14,14 @@ from tests.support.machine.power import cut_power, keep, switch_off, switch_on
 from tests.support.machine.prerequisites import hindrances, missing_packages
 
 NOT_POSSIBLE = 3
+# Each part of the test notes one of these.
+EXPECTED_FIGURES = (
+    "memory at rest, MB (PSS, the whole machine)",
+    "rollback, s",
+    "bad release worker-crashes",
+    "kill -9 of the release tool",
+    "reboot to ready, s",
+)
 
 
 def up(at: Place) -> None:
@@ -48,7 +56,21 @@ def prerequisites(_: Place) -> None:
         run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing, seconds=600)
 
 
+def proven(at: Place) -> None:
+    """Refuse a run that skipped its tests without a word, as molecule does when it finds none; show what was seen."""
+    figures = at.build / f"{at.name}-figures.jsonl"
+    seen = [json.loads(line) for line in figures.read_text().splitlines()] if figures.exists() else []
+    names = {line["name"] for line in seen}
+    for line in seen:
+        sys.stdout.write(f"{line['name']}: {json.dumps(line['value'])}\n")
+    missing = [name for name in EXPECTED_FIGURES if name not in names]
+    if missing:
+        sys.stderr.write(f"The machine's test did not get to: {', '.join(missing)}.\n")
+        raise SystemExit(1)
+
+
 VERBS = {
+    "proven": proven,
     "up": up,
     "down": down,
     "open": open_way_out,
