@@ -13,6 +13,6 @@ ROLLBACK_S = 10
 REBOOT_S = 120
 # A release that fails is gone again within this, from the command's first line to its last.
 BAD_RELEASE_S = 300
-# Bad releases that the short proof has time for: refused before the switch, failing in its midst, failing at its end; and
-# a good one that migrates.
+# Bad releases that the short proof has time for: refused before the switch, failing in its midst, failing at its end;
+# and a good one that migrates.
 SHORT_BAD = ("signal-differs", "worker-crashes", "health-fails-live", "disk-full", "migrates")
