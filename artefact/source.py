@@ -72,7 +72,7 @@ def _stamp(file: Path, version: str | None) -> str:
     text = file.read_text("utf-8")
     found = _VERSION.search(text)
     if found is None:
-        message = f"{VERSION_FILE} has no line __version__ = \"...\": the version has one source, and it is there."
+        message = f'{VERSION_FILE} has no line __version__ = "...": the version has one source, and it is there.'
         raise ValueError(message)
     wanted = version or found[1]
     try:

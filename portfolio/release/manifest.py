@@ -91,7 +91,9 @@ def parsed(text: str) -> Release:
 def _ensure_plain(release: Release) -> None:
     """Refuse names that would lead elsewhere, whoever wrote them."""
     if release.kind not in KINDS or not VERSION.fullmatch(str(release.version)):
-        message = f"The artefact is a {release.kind!r} {release.version!r}; known are {', '.join(KINDS)}, with a version."
+        message = (
+            f"The artefact is a {release.kind!r} {release.version!r}; known are {', '.join(KINDS)}, with a version."
+        )
         raise ArtefactError(message)
     for name, member in release.files.items():
         if not _FILE.fullmatch(name) or ".." in PurePosixPath(name).parts or not _SHA256.fullmatch(member.sha256):

@@ -1,0 +1,151 @@
+"""The candidate check: a release proves itself on a copy of the live store before anything of it is to be seen.
+
+It migrates the copy, looks at its health, takes the newest logged decision again, and runs a whole day on the sample.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from portfolio.release import live_store
+from portfolio.release.failures import RefusedError, ReleaseError
+from portfolio.release.health import unhealthy
+from portfolio.release.journal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from portfolio.release.host import Host
+    from portfolio.release.live_store import Places, Plan
+
+TOLERANCE = 1e-9  # of probabilities, across releases; weights are whole basis points and must be the same
+EXACTLY = ("session", "as_of", "decision", "weights", "limits_bound", "model_id", "target")
+HOLD = 3  # the sample's day ended in a HOLD: a setting's doing, and no fault of the release
+BESIDE = ("models", "status", "report")  # what health and a decision read beside the store
+
+
+def check(host: Host, version: str, serving: str | None, expected_change: str) -> Plan | None:
+    """Check a candidate against the live data; returns what it would do to the store, None when there is none.
+
+    Raises ReleaseError when it fails, RefusedError when its decision is another one and no change was expected.
+    """
+    at = live_store.places(host, version)
+    with _folder(host, at) as folder:
+        plan = _check_on_copy(host, version, serving, at, folder, expected_change) if at.store.exists() else None
+        if plan is None:
+            say("check: there is no store yet, so there is no decision to reproduce")
+        _smoke(host, version, folder)
+    say(f"check: {version} passed")
+    return plan
+
+
+def _check_on_copy(
+    host: Host, version: str, serving: str | None, at: Places, folder: Path, expected_change: str
+) -> Plan:  # fmt: skip
+    copied = folder / "portfolio.duckdb"
+    settings = {"DUCKDB_FILE": str(copied)}
+    with live_store.locked(host, at.store):
+        live_store.copy(host, at.store, copied)
+    _copy_beside(host, at, folder / "portfolio")
+    plan = live_store.plan(host, version, copied)
+    if not plan.can_read:
+        message = f"Release {version} cannot read the store: it needs a release that knows schema {plan.min_reader}."
+        raise RefusedError(message)
+    host.must(version, "portfolio", "migrate", settings=settings)
+    host.must(version, "portfolio", "publish", settings=settings)
+    say(f"check: the copy is migrated ({', '.join(plan.pending) or 'nothing to do'})")
+    _check_health(host, version, serving, settings)
+    _check_decision(host, version, serving, settings, expected_change)
+    return plan
+
+
+def _check_health(host: Host, version: str, serving: str | None, settings: Mapping[str, str]) -> None:
+    """Refuse what is unhealthy to the candidate and was not so to the serving release."""
+    known = unhealthy(host, serving) if serving else {}
+    found = unhealthy(host, version, settings)
+    new = {name: seen for name, seen in found.items() if name not in known}
+    if new and serving:
+        told = "; ".join(f"{name}: {seen}" for name, seen in new.items())
+        message = f"Release {version} finds the copy unhealthy where {serving} finds the live store well: {told}."
+        raise ReleaseError(message)
+    say("check: its health on the copy is no worse than the serving release's")
+
+
+def _check_decision(
+    host: Host, version: str, serving: str | None, settings: Mapping[str, str], expected_change: str
+) -> None:  # fmt: skip
+    try:
+        answer = host.answer_of(version, "portfolio", "signal", "--replay", "--json", settings=settings)
+    except ReleaseError:
+        if serving and _has_decision(host, serving):
+            raise
+        say("check: no decision is logged yet, so there is none to reproduce")
+        return
+    differing = differences(answer["logged"], answer["recomputed"])
+    session = answer["logged"]["session"]
+    if not differing:
+        say(f"check: the decision for session {session} is reproduced")
+    elif expected_change:
+        say(
+            f"check: the decision for session {session} differs in {', '.join(differing)}, as expected: {expected_change}"
+        )
+    else:
+        message = (
+            f"Release {version} decides session {session} otherwise than it was decided: {', '.join(differing)}. When "
+            'that is meant: --expect-signal-change "the reason", which is recorded.'
+        )
+        raise RefusedError(message)
+
+
+def differences(logged: Mapping[str, Any], recomputed: Mapping[str, Any]) -> list[str]:
+    """Name what makes two answers different decisions: probabilities may differ in their last digits, nothing else may."""
+    found = [name for name in EXACTLY if logged[name] != recomputed.get(name)]
+    old, new = logged["regime"]["probabilities"], recomputed["regime"]["probabilities"]
+    if old.keys() != new.keys() or any(abs(old[name] - new[name]) > TOLERANCE for name in old):
+        found.append("probabilities")
+    return found
+
+
+def _has_decision(host: Host, serving: str) -> bool:
+    try:
+        host.answer_of(serving, "portfolio", "signal", "--replay", "--json")
+    except ReleaseError:
+        return False
+    return True
+
+
+def _smoke(host: Host, version: str, folder: Path) -> None:
+    """Run the whole day on the embedded sample, in a store of its own."""
+    settings = {"DATA_DIR": str(folder / "smoke"), "DUCKDB_FILE": str(folder / "smoke.duckdb")}
+    ended = host.run_release(version, "portfolio", "run", "--source", "sample", "--json", settings=settings)
+    if ended.returncode not in {0, HOLD}:
+        message = f"Release {version}: the sample's day ended with {ended.returncode}: {ended.stderr.strip()[-1500:]}"
+        raise ReleaseError(message)
+    say("check: the sample's day ended well")
+
+
+@contextmanager
+def _folder(host: Host, at: Places) -> Iterator[Path]:
+    """Make a folder beside the stores that is the services' user's, and leave nothing of it."""
+    folder = at.state.parent / "candidate-check"
+    shutil.rmtree(folder, ignore_errors=True)  # of a check that was killed
+    made = host.run_as_service(["mkdir", "-p", "--", str(folder)], None, (), 10)
+    if made.returncode:
+        message = f"{folder} cannot be made: {made.stderr.strip()}"
+        raise ReleaseError(message)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_beside(host: Host, at: Places, state: Path) -> None:
+    there = [str(at.state / name) for name in BESIDE if (at.state / name).is_dir()]
+    script = 'mkdir -p -- "$1" && to="$1" && shift && for one in "$@"; do cp -r -- "$one" "$to/"; done'
+    copied = host.run_as_service(["/bin/sh", "-c", script, "sh", str(state), *there], None, (), 600)
+    if copied.returncode:
+        message = f"Models and status files cannot be copied for the check: {copied.stderr.strip()}"
+        raise ReleaseError(message)

@@ -1,0 +1,122 @@
+"""The live store during a switch: its lock, what migrating it would do, a copy, and the way back.
+
+Every file is written by a child that runs as the services' user: it must own what it is to go on with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portfolio.release.failures import RefusedError, ReleaseError
+from portfolio.store.lock import HANDED_OVER, lock_path, writer_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portfolio.release.host import Host
+
+LOCK_WAIT_S = 120.0  # a writer holds it for seconds
+SPARE = 200_000_000  # bytes that stay free beside a copy
+COPY = """
+set -e
+for end in "" .wal; do
+    rm -f -- "$2$end"
+    if [ -e "$1$end" ]; then
+        cp --reflink=auto -- "$1$end" "$2$end.part"
+        sync -- "$2$end.part"
+        mv -- "$2$end.part" "$2$end"
+    fi
+done
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the settings have the store and what belongs to it."""
+
+    store: Path
+    state: Path
+
+    @property
+    def copy(self) -> Path:
+        """The copy that a switch takes before it migrates; the next switch replaces it."""
+        return self.store.with_name(f"{self.store.stem}.before-switch{self.store.suffix}")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a release would do to the store; `min_reader` is the oldest schema that could read the result."""
+
+    pending: tuple[str, ...]
+    min_reader: int
+    can_read: bool
+
+
+def places(host: Host, version: str) -> Places:
+    """Ask a release where the settings have its store; raises ReleaseError when the settings break a rule."""
+    answer = host.answer_of(version, "portfolio", "config", "show", "--json")["paths"]
+    return Places(Path(answer["store"]), Path(answer["state"]))
+
+
+@contextmanager
+def locked(host: Host, store: Path) -> Iterator[int]:
+    """Hold the store's lock; yields the descriptor to hand over. The lock's file is the services' user's."""
+    if not lock_path(store).exists():
+        _as_service(host, ["touch", "--", str(lock_path(store))])
+    with writer_lock(store, LOCK_WAIT_S) as descriptor:
+        yield descriptor
+
+
+def plan(host: Host, version: str, store: Path) -> Plan:
+    """Ask a release what it would do to a store that nobody writes."""
+    answer: dict[str, Any] = json.loads(
+        host.must(version, "portfolio", "migrate", "--plan", "--json", settings={"DUCKDB_FILE": str(store)})
+    )
+    return Plan(tuple(answer["pending"]), int(answer["min_reader"]), bool(answer["can_read"]))
+
+
+def fingerprint(store: Path) -> str:
+    """Return the SHA-256 of a store's file and of what its write-ahead log holds; empty when there is no store."""
+    digest = hashlib.sha256()
+    for path in (store, Path(f"{store}.wal")):
+        if path.exists():
+            with path.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+    return digest.hexdigest() if store.exists() else ""
+
+
+def copy(host: Host, source: Path, target: Path) -> None:
+    """Copy a closed store under its lock; raises RefusedError when the disk has too little room."""
+    size, free = source.stat().st_size, shutil.disk_usage(target.parent).free
+    if free < size + SPARE:
+        message = (
+            f"A copy of the store needs {(size + SPARE) / 1e6:.0f} MB in {target.parent} ({SPARE / 1e6:.0f} of them "
+            f"stay free) and there are {free / 1e6:.0f}: make room."
+        )
+        raise RefusedError(message)
+    _as_service(host, ["/bin/sh", "-c", COPY, "sh", str(source), str(target)])
+
+
+def migrate(host: Host, version: str, descriptor: int) -> None:
+    """Let a release migrate the live store under the lock that is held."""
+    host.must(version, "portfolio", "migrate", settings={HANDED_OVER: str(descriptor)}, fds=(descriptor,))
+
+
+def put_back(host: Host, version: str, at: Places, descriptor: int) -> None:
+    """Give the store back its state before the switch, and let the old release publish it."""
+    copy(host, at.copy, at.store)
+    host.must(version, "portfolio", "publish", settings={HANDED_OVER: str(descriptor)}, fds=(descriptor,))
+
+
+def _as_service(host: Host, command: list[str]) -> None:
+    ended = host.run_as_service(command, None, (), 600)
+    if ended.returncode:
+        message = f"`{command[0]}` on the store's files failed: {ended.stderr.strip()}"
+        raise ReleaseError(message)

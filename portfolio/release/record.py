@@ -1,0 +1,171 @@
+"""What the tool writes down: the switch in hand before each of its steps, and a line for each that has ended."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from portfolio.atomic import READABLE_BY_ALL, replace_text
+from portfolio.release.failures import BusyError, ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portfolio.release.layout import Slot
+
+Verb = Literal["switch", "rollback"]
+Outcome = Literal["done", "rolled-back", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch in hand; `step` is the one that has begun. What undoing needs is written before it is needed."""
+
+    verb: Verb
+    to_slot: Slot
+    to_version: str
+    from_slot: Slot | None
+    from_version: str | None
+    started_at: str
+    step: str = ""
+    # The options it was started with, and what the slot held before.
+    expected_change: str = ""
+    replaced_in_slot: str | None = None
+    # The store: its file, whether this switch migrates it, its hashes before and after, and whether the old release
+    # could read the result.
+    store: str = ""
+    migrates: bool = False
+    can_go_back: bool = True
+    before_sha256: str = ""
+    migrated_sha256: str = ""
+    # When scheduling was paused and when it went on, checks that were unhealthy before, seconds of each step.
+    paused_at: str = ""
+    resumed_at: str = ""
+    unhealthy_before: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    # Why it is being undone; empty while it goes forward.
+    undoing: str = ""
+
+    def paused_s(self) -> float:
+        """How long scheduling stood still, as far as it is known."""
+        if not self.paused_at:
+            return 0.0
+        until = datetime.fromisoformat(self.resumed_at) if self.resumed_at else datetime.now(UTC)
+        return round((until - datetime.fromisoformat(self.paused_at)).total_seconds(), 1)
+
+
+def now() -> str:
+    """Return the instant, as it is written down."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The tool's folder of records."""
+
+    folder: Path
+
+    def switch(self) -> Switch | None:
+        """Read the switch in hand, None when there is none."""
+        values = _read(self.folder / "switch.json")
+        if values is None:
+            return None
+        return Switch(**values | {"unhealthy_before": tuple(values["unhealthy_before"])})
+
+    def keep(self, switch: Switch) -> Switch:
+        """Write the switch in hand down, before what it says is done."""
+        replace_text(self.folder / "switch.json", json.dumps(asdict(switch), indent=1) + "\n")
+        return switch
+
+    def end(self, switch: Switch, outcome: Outcome, reason: str) -> None:
+        """Add the line of an ended switch, then forget that it was in hand."""
+        line = {
+            "at": now(), "verb": switch.verb, "from": switch.from_version, "to": switch.to_version,
+            "slot": switch.to_slot, "outcome": outcome, "reason": reason, "paused_s": switch.paused_s(),
+            "step_s": switch.seconds, "expected_change": switch.expected_change, "started_at": switch.started_at,
+        }  # fmt: skip
+        if self._newest_begun() != switch.started_at:  # killed between the two: the line is there
+            _append(self.folder / "history.jsonl", json.dumps(line))
+        (self.folder / "switch.json").unlink(missing_ok=True)
+
+    def history(self) -> list[dict[str, Any]]:
+        """Read the ended switches, oldest first; a line that a crash tore is passed over."""
+        try:
+            lines = (self.folder / "history.jsonl").read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def replaced_by(self, version: str) -> str | None:
+        """Tell which release a serving one replaced, by the newest switch to it that went well."""
+        to_it = [line for line in self.history() if line["outcome"] == "done" and line["to"] == version]
+        return to_it[-1]["from"] if to_it else None
+
+    def candidate(self) -> str | None:
+        """Tell which release was installed last and waits for its switch."""
+        values = _read(self.folder / "candidate.json")
+        return values["version"] if values else None
+
+    def note_candidate(self, version: str | None) -> None:
+        """Remember which release the next switch is for."""
+        path = self.folder / "candidate.json"
+        if version is None:
+            path.unlink(missing_ok=True)
+        else:
+            replace_text(path, json.dumps({"version": version, "at": now()}) + "\n")
+
+    def _newest_begun(self) -> str:
+        history = self.history()
+        return history[-1]["started_at"] if history else ""
+
+    @contextmanager
+    def alone(self, verb: str) -> Iterator[None]:
+        """Be the only command that changes this host; raises BusyError naming the other one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_ALL)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another command"
+                message = f"`{holder}` is at work on this host; one at a time. Run again when it has ended."
+                raise BusyError(message) from error
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"portfolio-release {verb} (process {os.getpid()}, since {now()})\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def with_(switch: Switch, **changes: Any) -> Switch:  # noqa: ANN401  # its own fields
+    """Return the switch with something changed."""
+    return replace(switch, **changes)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:  # written in one step: only somebody else can have damaged it
+        message = f"{path} is damaged ({error}): look at `portfolio-release status`, mend or remove it."
+        raise ReleaseError(message) from error
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line in one write, on a line of its own even after a torn one, and force it to the disk."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, READABLE_BY_ALL)
+    try:
+        os.fchmod(descriptor, READABLE_BY_ALL)
+        size = os.fstat(descriptor).st_size
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, f"{chr(10) if torn else ''}{line}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

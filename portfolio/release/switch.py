@@ -1,0 +1,230 @@
+"""Switching: the idle slot's release becomes the serving one, step by step, each written down before it begins.
+
+docs/RELEASE.md has the steps as a table: what each does, what undoes it, and what an interruption there leads to.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portfolio.release import candidate, live_store, visible
+from portfolio.release.failures import ArtefactError, RefusedError
+from portfolio.release.health import ensure_no_worse, unhealthy
+from portfolio.release.journal import say
+from portfolio.release.layout import other
+from portfolio.release.record import Switch, now, with_
+from portfolio.release.watch import watch
+from portfolio.release.worker import stop_worker, wait_idle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portfolio.release.host import Host
+    from portfolio.release.live_store import Plan
+    from portfolio.release.record import Records, Verb
+
+# From this step on the new release has proved itself: an interrupted switch is finished, not undone.
+PROVED = ("resume", "watch", "confirm")
+STEPS = ("prepare", "check", "pause", "wait", "copy", "migrate", "start", "flip", "web", "prove", "drain", *PROVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a switch is to be done."""
+
+    expected_change: str = ""
+    accept_no_rollback: bool = False
+    watch_s: float = 300.0
+    drain_s: float = 900.0
+
+
+class Switching:
+    """A switch on its way; `record` is what stands on the disk."""
+
+    def __init__(self, host: Host, records: Records, record: Switch, options: Options) -> None:
+        self.host = host
+        self.records = records
+        self.record = record
+        self.options = options
+        self._begun = time.monotonic()
+
+    def forward(self) -> None:
+        """Do every step; what a step raises leaves the record as it is, to be undone."""
+        if self.record.verb == "switch":
+            self.step("check", self._check)
+        else:
+            self.step("check", self._check_old)
+        if self.record.migrates:
+            self.step("pause", self._pause)
+            self.step("wait", self._wait)
+            self._copy_and_migrate()
+        self.step("start", self._start)
+        self.step("flip", self._flip)
+        self.step("web", self._web)
+        self.step("prove", self._prove)
+        self.step("drain", self._drain)
+        self.finish()
+
+    def finish(self) -> None:
+        """Do the steps after which the new release has proved itself."""
+        self.step("resume", self._resume)
+        if self.record.verb == "switch":
+            self.step("watch", self._watch)
+        self.step("confirm", self._confirm)
+
+    def step(self, name: str, act: Callable[[], None]) -> None:
+        """Write down that a step begins, do it, and tell how long it took."""
+        self.note(step=name)
+        visible.hold(self.records, name)
+        begun = time.monotonic()
+        act()
+        took_s = round(time.monotonic() - begun, 2)
+        self.record = with_(self.record, seconds=self.record.seconds | {name: took_s})
+        say(f"{self.record.verb} {name}: done in {took_s:.1f} s")
+        visible.hold(self.records, f"{name}:done")
+
+    def note(self, **changes: object) -> None:
+        """Write down what changed before anything rests on it."""
+        self.record = self.records.keep(with_(self.record, **changes))
+
+    def _check(self) -> None:
+        """Prove the candidate on a copy, and know whether the way back will be open."""
+        record = self.record
+        plan = candidate.check(self.host, record.to_version, record.from_version, record.expected_change)
+        self._note_plan(plan)
+
+    def _check_old(self) -> None:
+        """Know that the release gone back to can read the store."""
+        at = live_store.places(self.host, self.record.to_version)
+        if not at.store.exists():
+            return
+        with live_store.locked(self.host, at.store):
+            plan = live_store.plan(self.host, self.record.to_version, at.store)
+        if not plan.can_read:
+            message = (
+                f"Release {self.record.to_version} cannot read the store, which needs a release that knows schema "
+                f"{plan.min_reader}: `portfolio restore` brings an older store back, by hand, with what was written since lost."
+            )
+            raise RefusedError(message)
+        self._note_plan(plan)
+
+    def _note_plan(self, plan: Plan | None) -> None:
+        before = tuple(unhealthy(self.host, self.record.from_version)) if self.record.from_version else ()
+        can_go_back = self._old_can_read(plan)
+        if plan and not can_go_back and self.record.from_version and not self.options.accept_no_rollback:
+            message = (
+                f"Once {self.record.to_version} has migrated the store, {self.record.from_version} can no longer read it "
+                f"(it needs schema {plan.min_reader}): there will be no way back. When that is accepted: --accept-no-rollback."
+            )
+            raise RefusedError(message)
+        store = str(live_store.places(self.host, self.record.to_version).store) if plan else ""
+        self.note(migrates=bool(plan and plan.pending), can_go_back=can_go_back, store=store, unhealthy_before=before)
+
+    def _old_can_read(self, plan: Plan | None) -> bool:
+        old = self.record.from_version
+        return old is None or plan is None or self.host.layout.manifest(old).schema.current >= plan.min_reader
+
+    def _pause(self) -> None:
+        if self.record.from_slot:
+            self.note(paused_at=now())
+            self.host.api.pause_queue(self.record.from_slot, paused=True)
+
+    def _wait(self) -> None:
+        if self.record.from_slot:
+            wait_idle(self.host, self.record.from_slot, self.options.drain_s)
+
+    def _copy_and_migrate(self) -> None:
+        """Copy and migrate the store under one lock, so that nobody writes between the two."""
+        at = live_store.places(self.host, self.record.to_version)
+        with live_store.locked(self.host, at.store) as descriptor:
+            self.step("copy", lambda: self._copy(at))
+            self.step("migrate", lambda: self._migrate(at, descriptor))
+
+    def _copy(self, at: live_store.Places) -> None:
+        live_store.copy(self.host, at.store, at.copy)
+        self.note(before_sha256=live_store.fingerprint(at.store))
+
+    def _migrate(self, at: live_store.Places, descriptor: int) -> None:
+        live_store.migrate(self.host, self.record.to_version, descriptor)
+        self.note(migrated_sha256=live_store.fingerprint(at.store))
+
+    def _start(self) -> None:
+        """Start the new worker and hand the deployments to its queue, at the same time: each takes seconds of imports."""
+        record, host = self.record, self.host
+        stop_worker(host, record.to_slot, self.options.drain_s)  # of a switch that ended badly
+        host.layout.fill(record.to_slot, record.to_version)
+        if record.from_slot and not record.paused_at:  # nothing is given out twice while waiting runs change queues
+            host.api.pause_queue(record.from_slot, paused=True)
+        if not visible.has_queues(host):  # the first switch of this host: registering makes the pool
+            visible.register(host, record.to_version, record.to_slot)
+            visible.start_worker(host, record.to_slot)
+            return
+        visible.prepare_queue(host, record.to_slot, paused=record.migrates)
+        with ThreadPoolExecutor(2) as both:
+            started = both.submit(visible.start_worker, host, record.to_slot)
+            registered = both.submit(visible.register, host, record.to_version, record.to_slot)
+            started.result()
+            registered.result()
+
+    def _flip(self) -> None:
+        self.host.layout.serve(self.record.to_slot)
+
+    def _web(self) -> None:
+        visible.restart_web(self.host)
+
+    def _prove(self) -> None:
+        """See a flow run end well in the new release, and its health no worse than the old one's before."""
+        with ThreadPoolExecutor(2) as both:
+            smoke = both.submit(visible.smoke, self.host, self.record.to_slot, self.record.to_version)
+            if self.record.from_version:
+                ensure_no_worse(self.host, self.record.to_version, self.record.unhealthy_before)
+            visible.ensure_web(self.host)
+            smoke.result()
+
+    def _drain(self) -> None:
+        if self.record.from_slot:
+            stop_worker(self.host, self.record.from_slot, self.options.drain_s)
+
+    def _resume(self) -> None:
+        self.host.api.pause_queue(self.record.to_slot, paused=False)
+        self.note(resumed_at=now() if self.record.paused_at else "")
+        visible.make_up(self.host, self.record.to_version, self.record.to_slot)
+
+    def _watch(self) -> None:
+        watch(self.host, self.record, self.options.watch_s)
+
+    def _confirm(self) -> None:
+        self.records.end(self.record, "done", "")
+        if self.record.verb == "switch":
+            self.records.note_candidate(None)
+
+
+def prepared(host: Host, records: Records, verb: Verb, options: Options) -> Switch | None:
+    """Say from where to where; None when the release asked for serves already.
+
+    Raises ArtefactError when there is nothing to switch to, RefusedError when there is no way back.
+    """
+    slot = host.layout.serving_slot()
+    serving = host.layout.version_in(slot)
+    wanted = records.candidate() if verb == "switch" else _previous(records, serving)
+    if wanted is None or wanted not in host.layout.installed():
+        message = "No release waits to be switched to: `portfolio-release install ARTEFACT` first."
+        raise ArtefactError(message)
+    if wanted == serving:
+        return None
+    to_slot = other(slot) if slot else "blue"
+    return Switch(
+        verb, to_slot, wanted, slot, serving, now(), "prepare",
+        expected_change=options.expected_change, replaced_in_slot=host.layout.version_in(to_slot),
+    )  # fmt: skip
+
+
+def _previous(records: Records, serving: str | None) -> str:
+    previous = records.replaced_by(serving) if serving else None
+    if previous is None:
+        message = f"There is no release to go back to: {serving or 'none'} serves, and it replaced none."
+        raise RefusedError(message)
+    return previous

@@ -1,0 +1,132 @@
+"""Undoing a switch: the previous release serves again, the store is its own again where that loses nothing.
+
+Every part may be done again: an undoing that is interrupted is simply begun anew.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from portfolio.errors import PortfolioError
+from portfolio.release import live_store, visible
+from portfolio.release.failures import ReleaseError
+from portfolio.release.host import WEB_UNIT
+from portfolio.release.journal import alarm, say
+from portfolio.release.record import now, with_
+from portfolio.release.switch import STEPS
+from portfolio.release.worker import stop_worker
+
+if TYPE_CHECKING:
+    from portfolio.release.host import Host
+    from portfolio.release.record import Records, Switch
+
+UNDO_DRAIN_S = 120.0  # for a flow that the new release had begun; then it goes on beside the old release
+READY_S = 120.0  # Prefect's server may be starting
+
+
+def undo(host: Host, records: Records, switch: Switch, reason: str) -> None:
+    """Bring the previous release back, write the switch's end down, and alarm; the record stays when a part fails."""
+    switch = records.keep(with_(switch, undoing=switch.undoing or reason))
+    alarm(f"{switch.verb} to {switch.to_version} failed at {switch.step}: {switch.undoing} Undoing it.")
+    try:
+        resumed = _restored(host, switch)
+    except PortfolioError as error:
+        alarm(
+            f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again, as does every boot."
+        )
+        raise
+    outcome = "rolled-back" if resumed else "failed"
+    records.end(with_(switch, resumed_at=now() if switch.paused_at else ""), outcome, switch.undoing)
+    serving = host.layout.version_in(host.layout.serving_slot())
+    alarm(f"{switch.verb} to {switch.to_version} {outcome}: {serving or 'no release'} serves. Reason: {switch.undoing}")
+
+
+def _restored(host: Host, switch: Switch) -> bool:
+    """Undo what the steps so far have done; tells False when the new release must go on serving."""
+    if not _reached(switch, "pause"):
+        return True
+    if not host.api.wait_ready(READY_S):
+        message = f"Prefect's API at {host.api_url} does not answer: systemctl status prefect-server."
+        raise ReleaseError(message)
+    if not _reached(switch, "start"):
+        _put_store_back(host, switch)
+        _resume_old(host, switch)
+        return True
+    with suppress(ReleaseError):  # it may have no queue yet
+        host.api.pause_queue(switch.to_slot, paused=True)
+    if switch.migrates:
+        stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
+        if not _put_store_back(host, switch) and not switch.can_go_back:
+            return _stay(host, switch)
+    _serve_old(host, switch)
+    _empty_new_slot(host, switch)
+    return True
+
+
+def _serve_old(host: Host, switch: Switch) -> None:
+    """Let the previous release take over again; before the first switch there was none."""
+    host.layout.serve(switch.from_slot)
+    if switch.from_slot is None or switch.from_version is None:
+        host.systemctl("stop", WEB_UNIT, check=False)
+        return
+    with ThreadPoolExecutor(2) as both:
+        started = both.submit(visible.start_worker, host, switch.from_slot)
+        registered = both.submit(visible.register, host, switch.from_version, switch.from_slot)
+        started.result()
+        registered.result()
+    _resume_old(host, switch)
+    visible.restart_web(host)
+
+
+def _resume_old(host: Host, switch: Switch) -> None:
+    if switch.from_slot:
+        visible.start_worker(host, switch.from_slot)
+        visible.prepare_queue(host, switch.from_slot, paused=False)
+
+
+def _empty_new_slot(host: Host, switch: Switch) -> None:
+    """End the new worker; one that has a flow keeps it, and gets no other."""
+    try:
+        stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
+    except ReleaseError as error:
+        alarm(f"The worker of slot {switch.to_slot} goes on with its flow, its queue paused: {error}")
+        return
+    host.layout.fill(switch.to_slot, switch.replaced_in_slot)
+
+
+def _put_store_back(host: Host, switch: Switch) -> bool:
+    """Give the store back its state before the migration, unless something was written since; tell whether it has it."""
+    if not switch.before_sha256:  # nothing was migrated: at most a copy was begun
+        return True
+    version = switch.from_version or switch.to_version
+    at = live_store.places(host, version)
+    with live_store.locked(host, at.store) as descriptor:
+        seen = live_store.fingerprint(at.store)
+        if seen == switch.before_sha256:
+            return True
+        # Killed while it migrated: no release has run on the result, so nothing but the migration is lost.
+        if seen != switch.migrated_sha256 and switch.step != "migrate":
+            say(f"undo: the new release has written, so the store stays migrated; the copy is {at.copy}")
+            return False
+        live_store.put_back(host, version, at, descriptor)
+        say("undo: the store is as it was before the migration")
+    return True
+
+
+def _stay(host: Host, switch: Switch) -> bool:
+    """Go on with the new release: the old one cannot read what it has written."""
+    alarm(
+        f"{switch.from_version} cannot read the store any more: {switch.to_version} goes on, as --accept-no-rollback said."
+    )
+    host.layout.serve(switch.to_slot)
+    visible.start_worker(host, switch.to_slot)
+    visible.register(host, switch.to_version, switch.to_slot)
+    visible.prepare_queue(host, switch.to_slot, paused=False)
+    visible.restart_web(host)
+    return False
+
+
+def _reached(switch: Switch, step: str) -> bool:
+    return STEPS.index(switch.step) >= STEPS.index(step)

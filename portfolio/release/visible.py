@@ -1,0 +1,121 @@
+"""The parts of a switch that the world sees: workers, queues, deployments, the web service, a run that proves them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from portfolio.release.failures import ReleaseError
+from portfolio.release.host import WEB_UNIT, worker_unit
+from portfolio.release.journal import say
+from portfolio.release.prefect_api import POOL, NoSuchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portfolio.release.host import Host
+    from portfolio.release.layout import Slot
+    from portfolio.release.record import Records
+
+TARGET = "portfolio.target"
+SMOKE_S = 90.0  # a run takes five seconds, on a busy host twenty
+WEB_S = 20.0
+POLL_S = 0.5
+ENDED_WELL = "COMPLETED"
+GOING_ON = frozenset({"SCHEDULED", "PENDING", "RUNNING"})
+
+
+def smoke_queue(slot: Slot) -> str:
+    """Name the queue of a slot's smoke runs: they pass while the slot's own queue is still paused."""
+    return f"{slot}-smoke"
+
+
+def has_queues(host: Host) -> bool:
+    """Tell whether Prefect has our pool, which the first registration makes."""
+    try:
+        host.api.ask("GET", f"/work_pools/{POOL}")
+    except NoSuchError:
+        return False
+    return True
+
+
+def prepare_queue(host: Host, slot: Slot, *, paused: bool) -> None:
+    """Have a slot's queue, paused or not, and that of its smoke runs, open."""
+    for queue, closed in ((slot, paused), (smoke_queue(slot), False)):
+        try:
+            host.api.pause_queue(queue, paused=closed)
+        except NoSuchError:
+            host.api.ask("POST", f"/work_pools/{POOL}/queues/", {"name": queue, "is_paused": closed})
+
+
+def start_worker(host: Host, slot: Slot) -> None:
+    """Start a slot's worker; systemctl comes back once Prefect has heard of it."""
+    host.systemctl("reset-failed", worker_unit(slot), check=False)
+    host.systemctl("start", worker_unit(slot))
+    if not host.is_active(worker_unit(slot)):
+        message = f"{worker_unit(slot)} does not run after its start: journalctl -u {worker_unit(slot)}"
+        raise ReleaseError(message)
+
+
+def register(host: Host, version: str, slot: Slot) -> None:
+    """Let a release register its deployments on a slot's queue; runs that wait in the other queue come along."""
+    _startup(host, version, slot, "--register-only")
+
+
+def make_up(host: Host, version: str, slot: Slot) -> None:
+    """Start each session that the store lacks, once."""
+    _startup(host, version, slot, "--make-up-only")
+
+
+def _startup(host: Host, version: str, slot: Slot, what: str) -> None:
+    with host.prefect_profile() as (settings, fds):
+        told = host.must(version, "python", "-m", "flows.startup", "--queue", slot, what, settings=settings, fds=fds)
+    for line in told.splitlines():
+        say(f"  {line}")
+
+
+def restart_web(host: Host) -> None:
+    """Let the web service be the serving release's; requests wait at its socket meanwhile."""
+    host.systemctl("start", TARGET)
+    host.systemctl("reset-failed", WEB_UNIT, check=False)
+    host.systemctl("restart", WEB_UNIT)
+
+
+def ensure_web(host: Host) -> None:
+    """Raise ReleaseError unless the web service answers soon."""
+    deadline = time.monotonic() + WEB_S
+    while wrong := host.web_answers():
+        if time.monotonic() > deadline:
+            raise ReleaseError(wrong)
+        time.sleep(POLL_S)
+
+
+def smoke(host: Host, slot: Slot, version: str) -> None:
+    """See one flow run of a release end well on its slot's worker."""
+    run = host.api.start_run(f"smoke/{slot}", {"version": version})
+    deadline = time.monotonic() + SMOKE_S
+    while (state := host.api.state_of(run))[0] in GOING_ON:
+        if time.monotonic() > deadline:
+            message = f"The smoke run of {version} was still {state[0]} after {SMOKE_S:g} s."
+            raise ReleaseError(message)
+        time.sleep(POLL_S)
+    if state[0] != ENDED_WELL:
+        message = f"The smoke run of {version} ended as {state[0]}: {state[1]}"
+        raise ReleaseError(message)
+
+
+def hold(records: Records, where: str) -> None:
+    """Stand still at a step that a drill names in the file `hold-at`, until it is removed.
+
+    For rehearsing an interruption: `flip` is before the step acts, `flip:done` after.
+    """
+    wanted = records.folder / "hold-at"
+    while _names(wanted) == where:
+        time.sleep(0.05)
+
+
+def _names(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError:
+        return ""

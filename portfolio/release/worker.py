@@ -1,0 +1,123 @@
+"""The worker of a slot: whether it runs a flow, its end without one, and whether Prefect has heard of its start."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portfolio.release.failures import ReleaseError
+from portfolio.release.host import worker_unit
+from portfolio.release.journal import say
+
+if TYPE_CHECKING:
+    from portfolio.release.host import Host
+    from portfolio.release.layout import Slot
+    from portfolio.release.record import Records
+
+POLL_S = 0.5
+QUIET_POLLS = 3  # between two steps of starting a flow a worker has no child for a moment
+ONLINE_S = 120.0  # a start on a busy host takes ten; Prefect's server may be starting too
+ANSWER_S = 5.0  # for an API that may be dead while a host shuts down
+CHILDREN = 'cat /proc/"$1"/task/*/children'
+
+
+def drain(host: Host, slot: Slot, seconds: float) -> int:
+    """Take no new run and wait until the running ones have ended: what systemd does before it ends a worker.
+
+    Prefect's worker kills its flows when it is told to end. Returns 0 when none is left, 1 when one still runs.
+    """
+    pid = int(os.environ.get("MAINPID") or 0)
+    if not pid:  # it has ended by itself, and its flows with it
+        return 0
+    _pause(host, slot)
+    deadline, quiet = time.monotonic() + seconds, 0
+    while quiet < QUIET_POLLS:
+        if time.monotonic() > deadline:
+            say(
+                f"drain {slot}: a flow still runs after {seconds:g} s; systemd ends it, and a later start closes its run"
+            )
+            return 1
+        quiet = 0 if _has_children(pid) else quiet + 1
+        time.sleep(POLL_S)
+    say(f"drain {slot}: no flow runs")
+    return 0
+
+
+def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLINE_S) -> int:
+    """Wait until Prefect has heard of the slot's worker since this start; then let a serving slot's queue go on.
+
+    A stop of the worker had paused it. Returns 1 when the worker ends, or Prefect has not heard of it in time.
+    """
+    begun, pid = datetime.now(UTC), int(os.environ.get("MAINPID") or 0)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if pid and not Path(f"/proc/{pid}").exists():
+            say(f"wait-online {slot}: the worker has ended while it started")
+            return 1
+        if _heard(host, slot, begun):
+            if host.layout.serving_slot() == slot and records.switch() is None:
+                host.api.pause_queue(slot, paused=False)
+            say(f"wait-online {slot}: online, release {host.layout.version_in(slot)}")
+            return 0
+        time.sleep(POLL_S)
+    say(f"wait-online {slot}: Prefect has not heard of the worker for {seconds:g} s")
+    return 1
+
+
+def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
+    """Wait until a slot's worker runs no flow; raises ReleaseError when one takes longer, and ends nothing."""
+    deadline, quiet = time.monotonic() + seconds, 0
+    while quiet < QUIET_POLLS:
+        quiet = quiet + 1 if is_idle(host, slot) else 0
+        if quiet == 0 and time.monotonic() > deadline:
+            message = f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has."
+            raise ReleaseError(message)
+        time.sleep(POLL_S)
+
+
+def is_idle(host: Host, slot: Slot) -> bool:
+    """Tell whether a slot's worker has no flow; one that does not run has none."""
+    pid = host.property_of(worker_unit(slot), "MainPID")
+    if pid in {"", "0"}:
+        return True
+    # As its own user: in the tool's sandbox only processes of the same user are seen.
+    looked = host.run_as_service(["/bin/sh", "-c", CHILDREN, "sh", pid], None, (), 10)
+    if looked.returncode and host.property_of(worker_unit(slot), "MainPID") == pid:
+        message = f"Process {pid} of {worker_unit(slot)} cannot be looked at: {looked.stderr.strip()}"
+        raise ReleaseError(message)
+    return not looked.stdout.split()
+
+
+def stop_worker(host: Host, slot: Slot, seconds: float) -> None:
+    """End a slot's worker once it has no flow; raises ReleaseError, with the worker as it was, when it keeps one."""
+    if host.is_active(worker_unit(slot)):
+        wait_idle(host, slot, seconds)
+        host.systemctl("stop", worker_unit(slot))
+
+
+def _pause(host: Host, slot: Slot) -> None:
+    try:
+        if host.api.wait_ready(ANSWER_S):
+            host.api.pause_queue(slot, paused=True)
+        else:
+            say(f"drain {slot}: Prefect's API does not answer, so it gives out no runs either")
+    except ReleaseError as error:
+        say(f"drain {slot}: the queue was not paused ({error})")
+
+
+def _has_children(pid: int) -> bool:
+    try:
+        return any((task / "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it ended meanwhile
+        return False
+
+
+def _heard(host: Host, slot: Slot, since: datetime) -> bool:
+    try:
+        seen = host.api.seen_online(f"worker-{slot}")
+    except ReleaseError:  # the server is starting, or has no pool yet
+        return False
+    return seen is not None and seen >= since
