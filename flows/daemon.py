@@ -151,6 +151,8 @@ class Daemon:
             "DO_NOT_TRACK": "1",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "portfolio,flows",
             "PREFECT_WORKER_QUERY_SECONDS": "5",
+            # A run that stops sending these is closed as Crashed: flows.automations.
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         }
 
 

@@ -73,13 +73,25 @@ def drop_late_runs(now: datetime) -> tuple[FlowRun, ...]:
     A worker would do all of them at once; one makes up for what the others were for.
     """
     with get_client(sync_client=True) as client:
-        scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=_in_states([StateType.SCHEDULED]))
+        scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states([StateType.SCHEDULED]))
         late = sorted((run for run in scheduled if run.auto_scheduled and _planned_for(run) < now), key=_planned_for)
         newest = {run.deployment_id: run.id for run in late}
         dropped = tuple(run for run in late if run.id != newest[run.deployment_id])
         for run in dropped:
             client.delete_flow_run(run.id)
     return dropped
+
+
+def has_one_waiting(deployment: str) -> bool:
+    """Tell whether a run of a deployment is due or in hand."""
+    with get_client(sync_client=True) as client:
+        deployment_id = client.read_deployment_by_name(deployment).id
+        runs = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states([*IN_HAND, StateType.SCHEDULED]))
+    now = now_utc()
+    return any(
+        run.deployment_id == deployment_id and (run.state_type is not StateType.SCHEDULED or _planned_for(run) <= now)
+        for run in runs
+    )
 
 
 def _planned_for(run: FlowRun) -> datetime:
@@ -90,12 +102,13 @@ def _order(run: FlowRun) -> tuple[datetime, str]:
     return run.start_time or datetime.max.replace(tzinfo=UTC), str(run.id)
 
 
-def _in_states(states: list[StateType]) -> FlowRunFilter:
+def in_states(states: list[StateType]) -> FlowRunFilter:
+    """Return the filter of runs in one of these types of state."""
     return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
 
 
 def _in_hand(client: SyncPrefectClient) -> list[FlowRun]:
-    return client.read_flow_runs(deployment_filter=OURS, flow_run_filter=_in_states(IN_HAND))
+    return client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states(IN_HAND))
 
 
 def _is_dead(run: FlowRun, is_alive: Callable[[UUID], bool], starting: timedelta) -> bool:

@@ -15,10 +15,22 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
+from flows.automations import upsert_automation
 from flows.backup import backup
 from flows.data_update import data_update
-from flows.names import BACKUP_DEPLOYMENT, MANAGED, SIGNAL_DEPLOYMENT, UPDATE_DEPLOYMENT, WORK_POOL, WRITER_LIMIT
+from flows.names import (
+    BACKUP_DEPLOYMENT,
+    MANAGED,
+    SIGNAL_DEPLOYMENT,
+    SMOKE,
+    UPDATE_DEPLOYMENT,
+    WORK_POOL,
+    WRITER_LIMIT,
+    smoke_queue,
+)
 from flows.signal_generation import signal_generation
+from flows.smoke import smoke
+from flows.waiting_runs import bring_along
 from portfolio import __version__
 
 if TYPE_CHECKING:
@@ -62,7 +74,8 @@ def planned(settings: Settings) -> tuple[Planned, ...]:
 def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
     """Make Prefect's deployments what this release plans, on the given queue, run from the given folder.
 
-    Returns the names of deployments that were removed because this release has them no more.
+    Runs that wait in another queue come along. Returns the names of deployments that were removed because this
+    release has them no more.
     """
     wanted = planned(settings)
     with get_client(sync_client=True) as client:
@@ -70,7 +83,15 @@ def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
         client.upsert_global_concurrency_limit_by_name(WRITER_LIMIT, 1)
         for item in wanted:
             _register(client, item, folder, queue)
+        upsert_automation(client)
+        bring_along(client, queue)
         return _prune(client, {item.name for item in wanted})
+
+
+def register_smoke(folder: Path, slot: str) -> None:
+    """Have the deployment by which the release tool sees that a slot's worker runs flows; it has no schedule."""
+    with get_client(sync_client=True) as client:
+        _register(client, Planned(smoke, f"{SMOKE}/{slot}"), folder, smoke_queue(slot), tags=())
 
 
 def _cron(slug: str, at: time, weekdays: str, **parameters: object) -> DeploymentScheduleCreate:
@@ -91,7 +112,9 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
         client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))
 
 
-def _register(client: SyncPrefectClient, item: Planned, folder: Path, queue: str) -> None:
+def _register(
+    client: SyncPrefectClient, item: Planned, folder: Path, queue: str, tags: tuple[str, ...] = (MANAGED,)
+) -> None:
     client.create_deployment(
         flow_id=client.create_flow(item.flow),
         name=item.name.partition("/")[2],
@@ -104,7 +127,7 @@ def _register(client: SyncPrefectClient, item: Planned, folder: Path, queue: str
         description=item.flow.description,
         parameter_openapi_schema=parameter_schema(item.flow.fn).model_dump_for_openapi(),
         enforce_parameter_schema=True,
-        tags=[MANAGED],
+        tags=list(tags),
     )
 
 

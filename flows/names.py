@@ -15,8 +15,14 @@ def local_queue(source: str) -> str:
 DATA_UPDATE = "data-update"
 SIGNAL_GENERATION = "signal-generation"
 BACKUP = "backup"
+SMOKE = "smoke"
 
 DAILY, NIGHTLY = "daily", "nightly"
 SIGNAL_DEPLOYMENT = f"{SIGNAL_GENERATION}/{DAILY}"
 UPDATE_DEPLOYMENT = f"{DATA_UPDATE}/{DAILY}"
 BACKUP_DEPLOYMENT = f"{BACKUP}/{NIGHTLY}"
+
+
+def smoke_queue(slot: str) -> str:
+    """Return the queue of a slot's smoke runs, which pass while the slot's own queue is paused."""
+    return f"{slot}-smoke"

@@ -26,8 +26,8 @@ from prefect.states import Pending
 
 from flows.backup import backup
 from flows.data_update import data_update
+from flows.preparing import Start, prepared
 from flows.signal_generation import signal_generation
-from flows.startup import Start, prepared
 from portfolio.day.entry import enter
 from portfolio.sessions import moment_at
 from portfolio.settings import read_settings
