@@ -17,16 +17,19 @@ from portfolio.web.metrics import Metrics
 from portfolio.web.reading import PageError
 
 if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
     from starlette.requests import Request
 
     from portfolio.web.reading import Reading
 
 READ = ["GET", "HEAD"]
+# FastAPI would hand spans of each request to OpenTelemetry, and send them out where the environment says so.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
 def application(reading: Reading) -> FastAPI:
     """Return the application; it has no documentation pages, whose scripts would come from another host."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, telemetry=SILENT)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     _add_probes(app, reading)

@@ -8,6 +8,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -30,6 +31,7 @@ ACCEPTED_WITHIN_S = 0.05  # connections taken from the kernel are known to the s
 LAST_REQUESTS_S = 1.0  # for clients that keep their connection to ask again and learn that it ends
 IN_FLIGHT_S = 10  # for answers under way; none takes a fifth of it
 STATUS_EVERY_S = 30.0
+ANSWERABLE = (h11.IDLE, h11.SEND_RESPONSE)  # no answer's first line has been sent
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,15 @@ class Patient(H11Protocol):
         """Begin to wait for the next one's."""
         super().on_response_complete()
         self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request; uvicorn would also let an answer under way end in a traceback."""
+        if self.cycle and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+        if self.conn.our_state in ANSWERABLE:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
