@@ -1,0 +1,135 @@
+"""Deployments handed from slot to slot on a real Prefect server: every run once, in the queue that takes over."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.automations import NAME
+from flows.names import BACKUP, DATA_UPDATE, SIGNAL_GENERATION
+from flows.prefect_api import PrefectApi
+from flows.processes import wait_until
+from tests.support.command import environment
+from tests.support.flow_forks import ROOT
+from tests.support.prefect_server import prefect_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.prefect_server import Prefect
+
+PLANNED_S = 60.0  # Prefect's scheduler looks every few seconds on a server for tests
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """A server without a worker, and the way a release registers on a slot."""
+
+    prefect: Prefect
+    folder: Path
+
+    def startup(self, *arguments: str) -> str:
+        settings = {"DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT), **self.prefect.variables}
+        ended = subprocess.run(
+            [sys.executable, "-m", "flows.startup", *arguments],
+            cwd=self.folder,
+            env=environment(self.folder, settings),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def queues(self, flow: str) -> dict[str, list[str]]:
+        """Runs that wait, by the queue they wait in: when each is expected."""
+        found: dict[str, list[str]] = {}
+        for run in self.prefect.runs(flow, "SCHEDULED"):
+            found.setdefault(run["work_queue_name"], []).append(run["expected_start_time"])
+        return found
+
+    def wait_planned(self, flow: str, queue: str) -> list[str]:
+        assert wait_until(lambda: bool(self.queues(flow).get(queue)), PLANNED_S), self.queues(flow)
+        return self.queues(flow)[queue]
+
+
+@pytest.fixture(scope="module")
+def slots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slots]:
+    soon = {"PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2"}
+    with prefect_server(tmp_path_factory.mktemp("prefect"), soon) as server:
+        slots = Slots(server, tmp_path_factory.mktemp("house"))
+        slots.startup("--queue", "blue", "--register-only")
+        yield slots
+
+
+def test_registration_starts_nothing_and_gives_a_slot_its_smoke_run(slots):
+    assert slots.prefect.waiting(DATA_UPDATE) == []
+    smoke = PrefectApi(slots.prefect.url).ask("GET", "/deployments/name/smoke/blue")
+    assert (smoke["work_queue_name"], smoke["schedules"]) == ("blue-smoke", [])
+
+
+def test_every_run_waits_once_in_the_queue_that_takes_over_when_another_slot_registers(slots):
+    before = {flow: slots.wait_planned(flow, "blue") for flow in (DATA_UPDATE, BACKUP)}
+    late = _made_late(slots, BACKUP)
+    by_hand = slots.prefect.create(SIGNAL_GENERATION, as_of="2018-06-29T07:30:00+02:00")
+
+    slots.startup("--queue", "green", "--register-only")
+
+    for flow, planned in before.items():
+        slots.wait_planned(flow, "green")
+        assert wait_until(lambda flow=flow: len(slots.queues(flow)["green"]) >= len(planned), PLANNED_S)
+        waiting = slots.queues(flow)
+        assert list(waiting) == ["green"]
+        assert len(waiting["green"]) == len(set(waiting["green"]))
+    assert late in slots.queues(BACKUP)["green"]
+    [moved] = slots.prefect.runs(SIGNAL_GENERATION)
+    assert (moved["work_queue_name"], moved["parameters"]["as_of"]) == ("green", "2018-06-29T07:30:00+02:00")
+    assert moved["id"] != by_hand
+
+
+def test_nothing_moves_when_a_slot_registers_again(slots):
+    slots.wait_planned(BACKUP, "green")
+    [moved] = slots.prefect.runs(SIGNAL_GENERATION)
+    slots.startup("--queue", "green", "--register-only")
+    assert [run["id"] for run in slots.prefect.runs(SIGNAL_GENERATION)] == [moved["id"]]
+
+
+def test_a_run_in_hand_stays_where_it_is_when_another_slot_registers(slots):
+    [waiting] = slots.prefect.runs(SIGNAL_GENERATION)
+    slots.prefect.ask(f"/flow_runs/{waiting['id']}/set_state", state={"type": "PENDING"}, force=True)
+    slots.startup("--queue", "blue", "--register-only")
+    [still] = slots.prefect.runs(SIGNAL_GENERATION)
+    assert (still["id"], still["work_queue_name"], still["state_type"]) == (waiting["id"], "green", "PENDING")
+
+
+def test_automation_for_dead_runs_is_there_once_however_often_a_slot_registers(slots):
+    names = [automation["name"] for automation in slots.prefect.ask("/automations/filter")]
+    assert names == [NAME]
+
+
+def test_missed_sessions_start_one_update_and_no_second_while_it_waits(slots):
+    assert "decided now" in slots.startup("--queue", "blue", "--make-up-only")
+    assert "an update is under way" in slots.startup("--queue", "blue", "--make-up-only")
+    assert len(slots.prefect.waiting(DATA_UPDATE)) == 1
+
+
+def test_a_slot_that_does_not_serve_prepares_nothing(slots):
+    before = slots.queues(BACKUP)
+    assert slots.startup("--queue", "green", "--serving-slot") == "Slot green does not serve: nothing to prepare.\n"
+    assert slots.queues(BACKUP).keys() == before.keys()
+
+
+def _made_late(slots: Slots, flow: str) -> str:
+    """Let one of a schedule's runs be late, as it is when its queue was paused; returns when it was expected."""
+    run: dict[str, Any] = slots.prefect.runs(flow, "SCHEDULED")[0]
+    due = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    state = {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": due}}
+    slots.prefect.ask(f"/flow_runs/{run['id']}/set_state", state=state, force=True)
+    return slots.prefect.ask("/flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})[0]["expected_start_time"]
