@@ -141,7 +141,7 @@ def _make_read_only(home: Path) -> None:
 def _clear(home: Path) -> None:
     """Remove an unfinished directory."""
     if home.exists():
-        say(f"install: removing what an unfinished installation left in {home}")
+        say(f"install: removing {home}, which is unfinished")
         shutil.rmtree(home)
 
 

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portfolio.release.failures import ReleaseError
@@ -19,6 +19,7 @@ TIMEOUT_S = 10.0
 TRIES = 4  # a busy server's SQLite is locked for a moment, which it tells as 503
 PASSING = frozenset({429, 503})
 NOT_FOUND = 404
+STARTING = timedelta(seconds=30)  # a run pending for longer has lost its worker
 
 
 class NoSuchError(ReleaseError):
@@ -61,6 +62,14 @@ class PrefectApi:
         found = self.ask("POST", f"/work_pools/{POOL}/workers/filter", {})
         beats = [item["last_heartbeat_time"] for item in found if item["name"] == worker and item["status"] == ONLINE]
         return max((datetime.fromisoformat(beat) for beat in beats if beat), default=None)
+
+    def is_starting_one(self, queue: str) -> bool:
+        """Tell whether a worker has taken a run of the queue whose process is yet to come, or has just come."""
+        wanted = {"state": {"type": {"any_": ["PENDING"]}}}
+        of_queue = {"name": {"any_": [queue]}}
+        found = self.ask("POST", "/flow_runs/filter", {"flow_runs": wanted, "work_pool_queues": of_queue})
+        since = datetime.now(UTC) - STARTING
+        return any(datetime.fromisoformat(run["state"]["timestamp"]) > since for run in found)
 
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> str:
         """Ask for a run of a deployment, `flow/name`, and return its id."""

@@ -34,14 +34,14 @@ class Artefact:
         """Write every file under a folder; raises ArtefactError at the first that is not what the manifest says."""
         left = dict(self.release.files)
         try:
-            for entry in self.tar:
+            while entry := self.tar.next():  # behind the manifest, which has been read
                 if entry.name not in left or not entry.isreg():
                     self._refuse(f"it holds {entry.name!r}, which its manifest does not name as a file")
                 self._write(entry, left.pop(entry.name), into / entry.name)
         except (tarfile.TarError, EOFError) as error:
             self._refuse(f"it cannot be read to its end ({error})")
         if left:
-            self._refuse(f"{len(left)} files lack, {sorted(left)[0]} first")
+            self._refuse(f"{len(left)} files lack, {min(left)} first")
 
     def _write(self, entry: tarfile.TarInfo, member: Member, path: Path) -> None:
         if entry.size != member.size:

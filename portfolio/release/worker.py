@@ -40,7 +40,7 @@ def drain(host: Host, slot: Slot, seconds: float) -> int:
                 f"drain {slot}: a flow still runs after {seconds:g} s; systemd ends it, and a later start closes its run"
             )
             return 1
-        quiet = 0 if _has_children(pid) else quiet + 1
+        quiet = 0 if _has_children(pid) or _starts_one(host, slot) else quiet + 1
         time.sleep(POLL_S)
     say(f"drain {slot}: no flow runs")
     return 0
@@ -88,7 +88,7 @@ def is_idle(host: Host, slot: Slot) -> bool:
     if looked.returncode and host.property_of(worker_unit(slot), "MainPID") == pid:
         message = f"Process {pid} of {worker_unit(slot)} cannot be looked at: {looked.stderr.strip()}"
         raise ReleaseError(message)
-    return not looked.stdout.split()
+    return not looked.stdout.split() and not host.api.is_starting_one(slot)
 
 
 def stop_worker(host: Host, slot: Slot, seconds: float) -> None:
@@ -112,6 +112,13 @@ def _has_children(pid: int) -> bool:
     try:
         return any((task / "children").read_text().split() for task in Path(f"/proc/{pid}/task").iterdir())
     except OSError:  # it ended meanwhile
+        return False
+
+
+def _starts_one(host: Host, slot: Slot) -> bool:
+    try:
+        return host.api.is_starting_one(slot)
+    except ReleaseError:  # while a host shuts down, the processes alone tell
         return False
 
 
