@@ -7,13 +7,13 @@ import io
 import tarfile
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portfolio.release.manifest import MANIFEST, Member, Release, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 EPOCH = 315532800  # 1980-01-01
 BYTECODE = 1.1  # size of a compiled module beside its source's

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What the tool is made of. A test walks its imports: all of them are these or the standard library.
 PARTS = (

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portfolio.release import live_store
+from portfolio.release.agreement import decided_by, ensure_agrees
 from portfolio.release.failures import RefusedError, ReleaseError
 from portfolio.release.health import unhealthy
 from portfolio.release.journal import say
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from portfolio.release.agreement import Decided
     from portfolio.release.host import Host
     from portfolio.release.live_store import Places, Plan
 
-TOLERANCE = 1e-9  # of probabilities, across releases; weights are whole basis points and must be the same
-EXACTLY = ("session", "as_of", "decision", "weights", "limits_bound", "model_id", "target")
 HOLD = 3  # the sample's day ended in a HOLD: a setting's doing, and no fault of the release
 BESIDE = ("models", "status", "report")  # what health and a decision read beside the store
 
@@ -44,7 +44,7 @@ def check(host: Host, version: str, serving: str | None, expected_change: str) -
 
 def _check_on_copy(
     host: Host, version: str, serving: str | None, at: Places, folder: Path, expected_change: str
-) -> Plan:  # fmt: skip
+) -> Plan:
     copied = folder / "portfolio.duckdb"
     settings = {"DUCKDB_FILE": str(copied)}
     with live_store.locked(host, at.store):
@@ -54,12 +54,21 @@ def _check_on_copy(
     if not plan.can_read:
         message = f"Release {version} cannot read the store: it needs a release that knows schema {plan.min_reader}."
         raise RefusedError(message)
+    before = _decided_today(host, serving, settings)
     host.must(version, "portfolio", "migrate", settings=settings)
     host.must(version, "portfolio", "publish", settings=settings)
     say(f"check: the copy is migrated ({', '.join(plan.pending) or 'nothing to do'})")
     _check_health(host, version, serving, settings)
-    _check_decision(host, version, serving, settings, expected_change)
+    ensure_agrees(host, version, settings, before, expected_change)
     return plan
+
+
+def _decided_today(host: Host, serving: str | None, settings: Mapping[str, str]) -> Decided | None:
+    """Let the serving release decide on the copy, before the candidate migrates it."""
+    if serving is None:
+        return None
+    host.must(serving, "portfolio", "publish", settings=settings)  # what a replay reads
+    return decided_by(host, serving, settings)
 
 
 def _check_health(host: Host, version: str, serving: str | None, settings: Mapping[str, str]) -> None:
@@ -72,49 +81,6 @@ def _check_health(host: Host, version: str, serving: str | None, settings: Mappi
         message = f"Release {version} finds the copy unhealthy where {serving} finds the live store well: {told}."
         raise ReleaseError(message)
     say("check: its health on the copy is no worse than the serving release's")
-
-
-def _check_decision(
-    host: Host, version: str, serving: str | None, settings: Mapping[str, str], expected_change: str
-) -> None:  # fmt: skip
-    try:
-        answer = host.answer_of(version, "portfolio", "signal", "--replay", "--json", settings=settings)
-    except ReleaseError:
-        if serving and _has_decision(host, serving):
-            raise
-        say("check: no decision is logged yet, so there is none to reproduce")
-        return
-    differing = differences(answer["logged"], answer["recomputed"])
-    session = answer["logged"]["session"]
-    if not differing:
-        say(f"check: the decision for session {session} is reproduced")
-    elif expected_change:
-        say(
-            f"check: the decision for session {session} differs in {', '.join(differing)}, as expected: {expected_change}"
-        )
-    else:
-        message = (
-            f"Release {version} decides session {session} otherwise than it was decided: {', '.join(differing)}. When "
-            'that is meant: --expect-signal-change "the reason", which is recorded.'
-        )
-        raise RefusedError(message)
-
-
-def differences(logged: Mapping[str, Any], recomputed: Mapping[str, Any]) -> list[str]:
-    """Name what makes two answers different decisions: probabilities may differ in their last digits, nothing else may."""
-    found = [name for name in EXACTLY if logged[name] != recomputed.get(name)]
-    old, new = logged["regime"]["probabilities"], recomputed["regime"]["probabilities"]
-    if old.keys() != new.keys() or any(abs(old[name] - new[name]) > TOLERANCE for name in old):
-        found.append("probabilities")
-    return found
-
-
-def _has_decision(host: Host, serving: str) -> bool:
-    try:
-        host.answer_of(serving, "portfolio", "signal", "--replay", "--json")
-    except ReleaseError:
-        return False
-    return True
 
 
 def _smoke(host: Host, version: str, folder: Path) -> None:

@@ -15,10 +15,14 @@ UNHEALTHY = "UNHEALTHY"
 
 
 def unhealthy(host: Host, version: str, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the checks that are unhealthy to a release, each with what it saw; raises ReleaseError when it cannot say."""
+    """Return the checks that are unhealthy to a release, each with what it saw.
+
+    Raises ReleaseError when it cannot say.
+    """
     answer = host.answer_of(version, "portfolio", "health", "--json", settings=settings)
     try:
-        return {check["check"]: check["seen"] for check in answer["checks"] if check["status"] == UNHEALTHY}
+        found = {check["check"]: check["seen"] for check in answer["checks"] if check["status"] == UNHEALTHY}
+        return found or ({"all in all": UNHEALTHY} if answer["status"] == UNHEALTHY else {})
     except (KeyError, TypeError) as error:
         message = f"Release {version}: its health is not told as agreed ({error!r} lacks)."
         raise ReleaseError(message) from error

@@ -150,7 +150,7 @@ class Host:
 
     @contextmanager
     def prefect_profile(self) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
-        """Lend a release's command the API's password: a file in memory that only it inherits, and what it is told of it.
+        """Lend a release's command the API's password: a file in memory that only it inherits.
 
         It stands in no environment, on no disk, and is gone with the command.
         """
@@ -168,7 +168,8 @@ class Host:
     def web_answers(self) -> str:
         """Ask the web service whether it is alive; returns what is wrong, nothing when all is well."""
         try:
-            with urllib.request.urlopen(f"{self.web_url}/healthz", timeout=LOOK_S) as answer:  # noqa: S310  # nosec B310  # ours
+            page = f"{self.web_url}/healthz"
+            with urllib.request.urlopen(page, timeout=LOOK_S) as answer:  # noqa: S310  # nosec B310  # our own server
                 answer.read()
         except (OSError, ValueError) as error:
             return f"the web service at {self.web_url}/healthz does not answer ({error})"

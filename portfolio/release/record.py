@@ -8,7 +8,6 @@ import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from portfolio.atomic import READABLE_BY_ALL, replace_text
@@ -16,6 +15,7 @@ from portfolio.release.failures import BusyError, ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from portfolio.release.layout import Slot
 

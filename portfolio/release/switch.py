@@ -106,7 +106,7 @@ class Switching:
         if not plan.can_read:
             message = (
                 f"Release {self.record.to_version} cannot read the store, which needs a release that knows schema "
-                f"{plan.min_reader}: `portfolio restore` brings an older store back, by hand, with what was written since lost."
+                f"{plan.min_reader}: `portfolio restore` brings an older one back, by hand; what came since is lost."
             )
             raise RefusedError(message)
         self._note_plan(plan)
@@ -116,8 +116,8 @@ class Switching:
         can_go_back = self._old_can_read(plan)
         if plan and not can_go_back and self.record.from_version and not self.options.accept_no_rollback:
             message = (
-                f"Once {self.record.to_version} has migrated the store, {self.record.from_version} can no longer read it "
-                f"(it needs schema {plan.min_reader}): there will be no way back. When that is accepted: --accept-no-rollback."
+                f"Once {self.record.to_version} has migrated the store, {self.record.from_version} cannot read it "
+                f"(it needs schema {plan.min_reader}): there is no way back. To accept that: --accept-no-rollback."
             )
             raise RefusedError(message)
         store = str(live_store.places(self.host, self.record.to_version).store) if plan else ""
@@ -152,7 +152,7 @@ class Switching:
         self.note(migrated_sha256=live_store.fingerprint(at.store))
 
     def _start(self) -> None:
-        """Start the new worker and hand the deployments to its queue, at the same time: each takes seconds of imports."""
+        """Start the new worker and hand the deployments to its queue, at the same time: each takes seconds."""
         record, host = self.record, self.host
         stop_worker(host, record.to_slot, self.options.drain_s)  # of a switch that ended badly
         host.layout.fill(record.to_slot, record.to_version)

@@ -34,7 +34,7 @@ def undo(host: Host, records: Records, switch: Switch, reason: str) -> None:
         resumed = _restored(host, switch)
     except PortfolioError as error:
         alarm(
-            f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again, as does every boot."
+            f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again; so does a boot."
         )
         raise
     outcome = "rolled-back" if resumed else "failed"
@@ -97,7 +97,7 @@ def _empty_new_slot(host: Host, switch: Switch) -> None:
 
 
 def _put_store_back(host: Host, switch: Switch) -> bool:
-    """Give the store back its state before the migration, unless something was written since; tell whether it has it."""
+    """Give the store back its state before the migration, unless something was written since; tell if it has it."""
     if not switch.before_sha256:  # nothing was migrated: at most a copy was begun
         return True
     version = switch.from_version or switch.to_version
@@ -118,7 +118,7 @@ def _put_store_back(host: Host, switch: Switch) -> bool:
 def _stay(host: Host, switch: Switch) -> bool:
     """Go on with the new release: the old one cannot read what it has written."""
     alarm(
-        f"{switch.from_version} cannot read the store any more: {switch.to_version} goes on, as --accept-no-rollback said."
+        f"{switch.from_version} cannot read the store any more, so {switch.to_version} goes on: --accept-no-rollback."
     )
     host.layout.serve(switch.to_slot)
     visible.start_worker(host, switch.to_slot)

@@ -37,7 +37,7 @@ def drain(host: Host, slot: Slot, seconds: float) -> int:
     while quiet < QUIET_POLLS:
         if time.monotonic() > deadline:
             say(
-                f"drain {slot}: a flow still runs after {seconds:g} s; systemd ends it, and a later start closes its run"
+                f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run"
             )
             return 1
         quiet = 0 if _has_children(pid) or _starts_one(host, slot) else quiet + 1
