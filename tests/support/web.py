@@ -70,7 +70,6 @@ class Web:
         parts = urlsplit(self.url)
         with socket.create_connection((parts.hostname, parts.port), timeout=LONGEST_S) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def metrics(self) -> dict[str, float]:

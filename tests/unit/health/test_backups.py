@@ -9,7 +9,7 @@ import pytest
 
 from portfolio.backup.folders import backup_name
 from portfolio.backup.manifest import FORMAT, MANIFEST_FILE, STORE_FILE, Manifest, file_record, manifest_text
-from portfolio.health.backups import check_backups
+from portfolio.health.backups import Backups, check_backups, count_backups
 from portfolio.health.expected import Calendars
 from portfolio.health.verdict import Check, Status
 from portfolio.store.contents import Contents
@@ -84,3 +84,19 @@ def test_backups_of_another_store_in_the_same_folder_do_not_count(tmp_path):
     backup(tmp_path, FRIDAY_NIGHT)
     told = check_backups(tmp_path, "live", None, "made at another instant")
     assert (told.status, told.seen) == (Status.DEGRADED, f"none in {tmp_path}")
+
+
+def test_backups_are_counted_with_the_newest_whole_one_of_this_store(tmp_path):
+    assert count_backups(tmp_path / "none", "made") == Backups(None, 0, 0)
+    for hours in (0, 24, 48):
+        backup(tmp_path, FRIDAY_NIGHT + timedelta(hours=hours))
+    cut = backup(tmp_path, FRIDAY_NIGHT + timedelta(hours=72))
+    (cut / STORE_FILE).write_bytes(b"")
+    assert count_backups(tmp_path, "made") == Backups(FRIDAY_NIGHT + timedelta(hours=48), 3, 1)
+    assert count_backups(tmp_path, "another store's") == Backups(None, 0, 1)
+    assert count_backups(tmp_path, None).whole == 3  # nobody knows which store it is
+
+
+def test_backups_are_none_when_their_folder_cannot_be_read(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert count_backups(tmp_path / "file", "made") == Backups(None, 0, 0)

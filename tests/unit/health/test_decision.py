@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from portfolio.health.decision import check_findings, check_model, check_orders, check_signal, is_decided
+from portfolio.health.decision import check_findings, check_model, check_orders, check_signal, is_decided, is_overdue
 from portfolio.health.expected import Calendars
 from portfolio.health.verdict import Status
 from portfolio.store.orders import OrdersRow
@@ -92,3 +92,21 @@ def test_orders_are_missed_when_they_are_of_another_decision():
 )
 def test_model_is_well_when_it_is_trusted_and_not_old(row, status):
     assert check_model(row)[0].status is status
+
+
+@pytest.mark.parametrize(
+    ("now", "row", "overdue"),
+    [
+        (datetime(2024, 3, 25, 7, 29, tzinfo=UTC), signal(FRIDAY), False),  # 08:29 in Paris, its hour not over yet
+        (datetime(2024, 3, 25, 7, 30, tzinfo=UTC), signal(FRIDAY), True),
+        (datetime(2024, 3, 25, 7, 30, tzinfo=UTC), signal(MONDAY), False),
+        (datetime(2024, 3, 25, 7, 30, tzinfo=UTC), signal(MONDAY, "HOLD"), False),
+        (datetime(2024, 3, 25, 7, 30, tzinfo=UTC), None, True),
+        (datetime(2024, 3, 23, 12, 0, tzinfo=UTC), signal(FRIDAY), False),  # a weekend asks for nothing
+        (datetime(2024, 3, 24, 12, 0, tzinfo=UTC), signal(date(2024, 3, 21)), True),  # Friday's is still missing
+        (datetime(2024, 9, 2, 12, 0, tzinfo=UTC), signal(DAYS[-1]), True),  # the stored calendar has ended
+    ],
+)
+def test_session_is_overdue_when_its_deadline_passes_without_a_decision(now, row, overdue):
+    calendars = Calendars({"XPAR": SESSIONS, "XNYS": SESSIONS}, now)
+    assert is_overdue(calendars, row, "07:30") is overdue
