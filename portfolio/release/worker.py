@@ -22,6 +22,8 @@ QUIET_POLLS = 3  # between two steps of starting a flow a worker has no child fo
 ONLINE_S = 120.0  # a start on a busy host takes ten; Prefect's server may be starting too
 ANSWER_S = 5.0  # for an API that may be dead while a host shuts down
 CHILDREN = 'cat /proc/"$1"/task/*/children'
+# Where control groups are listed: version 2, and version 1 with systemd's own hierarchy beside it.
+GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
 
 
 def drain(host: Host, slot: Slot, seconds: float) -> int:
@@ -36,9 +38,7 @@ def drain(host: Host, slot: Slot, seconds: float) -> int:
     deadline, quiet = time.monotonic() + seconds, 0
     while quiet < QUIET_POLLS:
         if time.monotonic() > deadline:
-            say(
-                f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run"
-            )
+            say(f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run")
             return 1
         quiet = 0 if _has_children(pid) or _starts_one(host, slot) else quiet + 1
         time.sleep(POLL_S)
@@ -83,12 +83,26 @@ def is_idle(host: Host, slot: Slot) -> bool:
     pid = host.property_of(worker_unit(slot), "MainPID")
     if pid in {"", "0"}:
         return True
-    # As its own user: in the tool's sandbox only processes of the same user are seen.
+    return not _others(host, slot, pid) and not host.api.is_starting_one(slot)
+
+
+def _others(host: Host, slot: Slot, pid: str) -> list[str]:
+    """Return the processes of a worker's unit beside its main one.
+
+    From the list of its control group: the worker has users of its own (PrivateUsers=), and in the tool's sandbox
+    /proc shows its processes to nobody, not even to the same user.
+    """
+    unit = worker_unit(slot)
+    group = host.property_of(unit, "ControlGroup").lstrip("/")
+    for hierarchy in GROUPS if group else ():
+        listed = host.layout.at(hierarchy) / group / "cgroup.procs"
+        if listed.is_file():
+            return [other for other in listed.read_text().split() if other != pid]
     looked = host.run_as_service(["/bin/sh", "-c", CHILDREN, "sh", pid], None, (), 10)
-    if looked.returncode and host.property_of(worker_unit(slot), "MainPID") == pid:
-        message = f"Process {pid} of {worker_unit(slot)} cannot be looked at: {looked.stderr.strip()}"
+    if looked.returncode and host.property_of(unit, "MainPID") == pid:
+        message = f"Process {pid} of {unit} cannot be looked at: {looked.stderr.strip()}"
         raise ReleaseError(message)
-    return not looked.stdout.split() and not host.api.is_starting_one(slot)
+    return looked.stdout.split()
 
 
 def stop_worker(host: Host, slot: Slot, seconds: float) -> None:
