@@ -33,12 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
     reading = Reading(settings, read_universe(settings.universe_file), running, _now)
     sockets = listening_sockets(settings)
     addresses = [address_of(listener) for listener in sockets]
-    if arguments.json:
-        told = {"release": running.version, "slot": running.slot, "pid": os.getpid(), "addresses": addresses}
-        print(json.dumps(told), flush=True)
-    else:
-        print(f"Release {running} answers at {', '.join(addresses)}", flush=True)
-    serve(reading, sockets, access_log=settings.log_level == "DEBUG")
+
+    def started() -> None:
+        if arguments.json:
+            told = {"release": running.version, "slot": running.slot, "pid": os.getpid(), "addresses": addresses}
+            print(json.dumps(told), flush=True)
+        else:
+            print(f"Release {running} answers at {', '.join(addresses)}", flush=True)
+
+    serve(reading, sockets, started, access_log=settings.log_level == "DEBUG")
     return 0
 
 

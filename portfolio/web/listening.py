@@ -18,6 +18,7 @@ from portfolio.web.guard import Guard
 from portfolio.web.systemd import notify, passed_sockets, watchdog_s
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from portfolio.settings import Settings
@@ -75,9 +76,11 @@ class Patient(H11Protocol):
 class Listening(uvicorn.Server):
     """The server's life: ready once it listens, and on its way out the last request is answered before it goes."""
 
-    def __init__(self, config: uvicorn.Config, reading: Reading, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, reading: Reading, stopping: asyncio.Event, started: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._reading, self._stopping = reading, stopping
+        self._reading, self._stopping, self._started = reading, stopping, started
         self._telling: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the base's signature
@@ -90,6 +93,7 @@ class Listening(uvicorn.Server):
         await super().startup(sockets)
         where = [address_of(listener) for listener in sockets or ()]
         log.info("serving", extra={"release": str(self._reading.running), "addresses": where})
+        self._started()
         notify(f"READY=1\nSTATUS=release {self._reading.running}")
         self._telling = asyncio.create_task(self._tell())
 
@@ -159,8 +163,13 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(reading: Reading, sockets: list[socket.socket], *, access_log: bool) -> None:
-    """Answer on the sockets until SIGTERM or Ctrl-C, and until the last request is answered."""
+def serve(
+    reading: Reading, sockets: list[socket.socket], started: Callable[[], None], *, access_log: bool = False
+) -> None:
+    """Answer on the sockets until SIGTERM or Ctrl-C, and until the last request is answered.
+
+    `started` is called once requests are answered and both signals end it in good order.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # what it says of itself at INFO, we say in fields
     stopping = asyncio.Event()
     options: dict[str, Any] = {
@@ -178,4 +187,4 @@ def serve(reading: Reading, sockets: list[socket.socket], *, access_log: bool) -
         "timeout_graceful_shutdown": IN_FLIGHT_S,
     }
     config = uvicorn.Config(Guard(application(reading), stopping), **options)
-    Listening(config, reading, stopping).run(sockets)
+    Listening(config, reading, stopping, started).run(sockets)

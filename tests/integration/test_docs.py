@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import environment
+
 ROOT = Path(__file__).parents[2]
 SHOWN = re.compile(r"^ {4}(portfolio [^#\n]*?)\s*(?:#.*)?$", re.MULTILINE)
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,6 +48,20 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def served(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command that answers until it is told to stop, and stop it once it has told where."""
+    settings = {"DATA_DIR": str(folder / "data"), "PORTFOLIO_WEB_PORT": "0"}
+    words = [sys.executable, "-m", *shlex.split(command)]
+    with subprocess.Popen(
+        words, cwd=folder, env=environment(ROOT, settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        told = process.stdout.readline()
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, process.returncode, told, errors)
+
+
 def test_documents_show_commands_to_run():
     shown = [command for _, command in commands_shown()]
     assert "portfolio run" in shown
@@ -55,7 +71,7 @@ def test_documents_show_commands_to_run():
 def test_every_command_shown_ends_well_in_reading_order(folder):
     failed = []
     for page, command in commands_shown():
-        done = run(command, folder)
+        done = served(command, folder) if command.startswith("portfolio serve") else run(command, folder)
         if done.returncode != 0:
             failed.append(f"{page}: {command}: exit {done.returncode}: {done.stderr[-400:]}")
     assert not failed, "\n".join(failed)
