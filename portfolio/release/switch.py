@@ -160,6 +160,7 @@ class Switching:
             host.api.pause_queue(record.from_slot, paused=True)
         if not visible.has_queues(host):  # the first switch of this host: registering makes the pool
             visible.register(host, record.to_version, record.to_slot)
+            visible.prepare_queue(host, record.to_slot, paused=False)
             visible.start_worker(host, record.to_slot)
             return
         visible.prepare_queue(host, record.to_slot, paused=record.migrates)

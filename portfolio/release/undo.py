@@ -33,9 +33,7 @@ def undo(host: Host, records: Records, switch: Switch, reason: str) -> None:
     try:
         resumed = _restored(host, switch)
     except PortfolioError as error:
-        alarm(
-            f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again; so does a boot."
-        )
+        alarm(f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again; so does a boot.")
         raise
     outcome = "rolled-back" if resumed else "failed"
     records.end(with_(switch, resumed_at=now() if switch.paused_at else ""), outcome, switch.undoing)
@@ -97,7 +95,7 @@ def _empty_new_slot(host: Host, switch: Switch) -> None:
 
 
 def _put_store_back(host: Host, switch: Switch) -> bool:
-    """Give the store back its state before the migration, unless something was written since; tell if it has it."""
+    """Give the store back its state before the migration, unless something was written since."""
     if not switch.before_sha256:  # nothing was migrated: at most a copy was begun
         return True
     version = switch.from_version or switch.to_version

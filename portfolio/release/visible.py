@@ -21,6 +21,7 @@ TARGET = "portfolio.target"
 SMOKE_S = 90.0  # a run takes five seconds, on a busy host twenty
 WEB_S = 20.0
 POLL_S = 0.5
+HOLD_POLL_S = 0.05
 ENDED_WELL = "COMPLETED"
 GOING_ON = frozenset({"SCHEDULED", "PENDING", "RUNNING"})
 
@@ -105,13 +106,15 @@ def smoke(host: Host, slot: Slot, version: str) -> None:
 
 
 def hold(records: Records, where: str) -> None:
-    """Stand still at a step that a drill names in the file `hold-at`, until it is removed.
+    """Stand still at a place that a drill names in the file `hold-at`, until that file is removed; `held` says so.
 
     For rehearsing an interruption: `flip` is before the step acts, `flip:done` after.
     """
-    wanted = records.folder / "hold-at"
+    wanted, held = records.folder / "hold-at", records.folder / "held"
     while _names(wanted) == where:
-        time.sleep(0.05)
+        held.touch()
+        time.sleep(HOLD_POLL_S)
+    held.unlink(missing_ok=True)
 
 
 def _names(path: Path) -> str:

@@ -84,7 +84,7 @@ def test_every_run_waits_once_in_the_queue_that_takes_over_when_another_slot_reg
 
     for flow, planned in before.items():
         slots.wait_planned(flow, "green")
-        assert wait_until(lambda flow=flow: len(slots.queues(flow)["green"]) >= len(planned), PLANNED_S)
+        assert wait_until(lambda flow=flow, many=len(planned): len(slots.queues(flow)["green"]) >= many, PLANNED_S)
         waiting = slots.queues(flow)
         assert list(waiting) == ["green"]
         assert len(waiting["green"]) == len(set(waiting["green"]))

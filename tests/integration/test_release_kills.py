@@ -1,0 +1,125 @@
+"""kill -9 of the release tool, and a power cut, at each of its steps: afterwards exactly one release serves.
+
+The table is STEPS x before or after the step has acted. What each line leads to is in docs/RELEASE.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portfolio.release.switch import PROVED, STEPS
+from tests.support.releases.host import release_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.releases.host import FakeHost
+
+UNTOUCHED = {"schema": 1, "min_reader": 1, "rows": 100, "decided": True}
+MIGRATED = UNTOUCHED | {"schema": 2}
+PLACES = [place for step in STEPS[1:] for place in (step, f"{step}:done")]
+POWER_CUTS = ("migrate:done", "start", "start:done", "flip:done", "drain:done", "watch")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[FakeHost]:
+    """A host on which 1.0 serves from blue and 2.0, which migrates the store, waits."""
+    with release_host(tmp_path) as host:
+        host.add("1.0")
+        code, words = host.switch()
+        assert code == 0, words
+        host.add("2.0", schema=2)
+        yield host
+
+
+def ended_at(place: str) -> tuple[str, str]:
+    """Which release serves after an interruption, and from which slot: the new one once it has proved itself."""
+    step, _, done = place.partition(":")
+    proved = step in PROVED
+    return ("2.0", "green") if proved else ("1.0", "blue")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_release_serves_after_a_kill_and_a_repeated_deploy_succeeds(host, place):
+    host.kill_at(place, "switch", "--watch-s", "1")
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, place)
+    _deploys_again(host)
+
+
+@pytest.mark.parametrize("place", POWER_CUTS)
+def test_one_release_serves_after_a_power_cut(host, place):
+    host.kill_at(place, "switch", "--watch-s", "1")
+    host.power_cut()
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, place)
+    _deploys_again(host)
+
+
+@pytest.mark.parametrize("place", ["start", "flip:done", "drain"])
+def test_next_command_settles_what_a_kill_left_when_nobody_recovered(host, place):
+    host.kill_at(place, "switch", "--watch-s", "1")
+    code, words = host.switch()
+    assert code == 0, words
+    assert [line["outcome"] for line in host.history[-2:]] == ["rolled-back", "done"]
+    assert host.workers() == {"green": "2.0"}
+
+
+@pytest.mark.parametrize("place", ["start:done", "flip", "prove", "drain:done", "resume"])
+def test_one_release_serves_after_a_kill_of_a_rollback(host, place):
+    host.switch()
+    host.kill_at(place, "rollback")
+    host.run("recover")
+    assert host.workers() == ({"blue": "1.0"} if place == "resume" else {"green": "2.0"})
+    assert host.status()["in_hand"] is None
+
+
+@pytest.mark.parametrize("place", ["copy", "start", "flip"])
+def test_undoing_is_done_again_when_it_is_killed_too(host, place):
+    """The API is dead while it undoes, which it tells, keeping the record; the next recover undoes it."""
+    host.kill_at(place, "switch", "--watch-s", "1")
+    host.api.dead = True
+    with host.start("recover") as tool:
+        while not host.read("var/lib/portfolio-release/switch.json")["undoing"]:
+            pass
+        tool.kill()
+    host.api.dead = False
+    host.run("recover")
+    _serves_alone(host, place)
+
+
+def test_store_stays_migrated_when_the_new_release_has_written(host):
+    """What was written since the migration is worth more than the old schema, which the old release can do without."""
+    host.kill_at("watch", "switch", "--watch-s", "1")
+    host.write("var/lib/portfolio/live/portfolio.duckdb", MIGRATED | {"rows": 101})
+    record = host.read("var/lib/portfolio-release/switch.json") | {"undoing": "A flow failed."}
+    host.write("var/lib/portfolio-release/switch.json", record)
+    host.run("recover")
+    assert host.store == MIGRATED | {"rows": 101}
+    assert host.workers() == {"blue": "1.0"}
+
+
+def _serves_alone(host: FakeHost, place: str) -> None:
+    version, slot = ended_at(place)
+    told = host.status()
+    assert told["in_hand"] is None
+    assert (told["serving"]["version"], told["serving"]["slot"]) == (version, slot)
+    assert host.workers() == {slot: version}
+    assert host.read("registered.json")["queue"] == slot
+    assert host.api.queues[slot] is False
+    assert host.store == (MIGRATED if version == "2.0" else UNTOUCHED)
+    assert host.history[-1]["outcome"] == ("done" if version == "2.0" else "rolled-back")
+    assert len([line for line in host.history if line["to"] == "2.0"]) == 1
+
+
+def _deploys_again(host: FakeHost) -> None:
+    host.write("var/lib/portfolio-release/candidate.json", {"version": "2.0"})
+    code, words = host.switch()
+    assert code == 0, words
+    assert host.workers() == {"green": "2.0"}
+    assert host.store == MIGRATED
