@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +60,9 @@ class Slots:
         assert wait_until(lambda: bool(self.queues(flow).get(queue)), PLANNED_S), self.queues(flow)
         return self.queues(flow)[queue]
 
+    def has_as_many(self, flow: str, queue: str, planned: list[str]) -> bool:
+        return len(self.queues(flow)[queue]) >= len(planned)
+
 
 @pytest.fixture(scope="module")
 def slots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slots]:
@@ -84,7 +88,7 @@ def test_every_run_waits_once_in_the_queue_that_takes_over_when_another_slot_reg
 
     for flow, planned in before.items():
         slots.wait_planned(flow, "green")
-        assert wait_until(lambda flow=flow, many=len(planned): len(slots.queues(flow)["green"]) >= many, PLANNED_S)
+        assert wait_until(partial(slots.has_as_many, flow, "green", planned), PLANNED_S)
         waiting = slots.queues(flow)
         assert list(waiting) == ["green"]
         assert len(waiting["green"]) == len(set(waiting["green"]))

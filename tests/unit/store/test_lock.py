@@ -3,17 +3,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from portfolio.errors import ExitCode, StoreBusyError, StoreError
 from portfolio.store.lock import lock_path, read_holder, writer_lock
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_lock_is_refused_at_once_and_names_the_holder_when_taken(tmp_path: Path) -> None:
@@ -96,3 +95,33 @@ def test_lock_is_refused_with_the_folder_named_when_there_is_no_such_folder(tmp_
         writer_lock(store),
     ):
         pytest.fail("locked without a folder")
+
+
+WRITES_UNDER_IT = """
+import sys
+from pathlib import Path
+from portfolio.errors import StoreBusyError
+from portfolio.store.lock import writer_lock
+try:
+    with writer_lock(Path(sys.argv[1])):
+        print("had")
+except StoreBusyError:
+    print("busy")
+"""
+
+
+@pytest.mark.parametrize(
+    ("handed", "told"), [("its own", "had"), ("none", "busy"), ("another store's", "busy"), ("text", "busy")]
+)
+def test_lock_is_had_by_a_child_when_it_was_handed_over_and_is_this_stores(tmp_path, handed, told) -> None:
+    store = tmp_path / "portfolio.duckdb"
+    with writer_lock(store) as descriptor, writer_lock(tmp_path / "other.duckdb") as other:
+        number = {"its own": descriptor, "none": 999, "another store's": other, "text": "x"}[handed]
+        ended = subprocess.run(
+            [sys.executable, "-c", WRITES_UNDER_IT, store],
+            env=os.environ | {"PORTFOLIO_LOCK_FD": str(number), "PYTHONPATH": str(Path(__file__).parents[3])},
+            pass_fds=(descriptor, other), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert ended.stdout.strip() == told
+        with pytest.raises(StoreBusyError), writer_lock(store):  # a child that has ended has not let it go
+            pytest.fail("two writers")

@@ -10,10 +10,10 @@ from portfolio.errors import StoreBusyError, StoreError
 from portfolio.store.connection import open_writer, published_path
 from portfolio.store.engine import wal_path
 from portfolio.store.lock import writer_lock
-from portfolio.store.migrate import create_store, migrate
+from portfolio.store.migrate import create_store, migrate, plan_of
 from portfolio.store.prices import append_batch, newest_batch
 from portfolio.store.publish import publish
-from portfolio.store.schema import Migration, known_schema, packaged_migrations
+from portfolio.store.schema import Migration, Plan, known_schema, packaged_migrations
 from tests.support.store_batches import long_batch
 
 if TYPE_CHECKING:
@@ -148,3 +148,23 @@ def test_migration_and_creation_are_refused_when_somebody_writes(path: Path) -> 
             migrate(path, "sample")
         with pytest.raises(StoreBusyError):
             create_store(path.with_name("portfolio.duckdb"), "sample")
+
+
+def test_plan_tells_the_steps_and_who_can_read_the_result_and_changes_nothing(tmp_path):
+    path = tmp_path / "portfolio.duckdb"
+    first = packaged_migrations()[0]
+    assert plan_of(path, "sample", (first, SECOND)) == Plan(None, 2, (), 1, can_read=True)
+    create_store(path, "sample", migrations=(first,))
+    before = path.read_bytes()
+    assert plan_of(path, "sample", (first,)) == Plan(1, 1, (), 1, can_read=True)
+    assert plan_of(path, "sample", (first, SECOND)) == Plan(1, 2, ("0002 notes",), 1, can_read=True)
+    assert plan_of(path, "sample", (first, SECOND, THIRD)) == Plan(1, 3, ("0002 notes", "0003 split"), 3, can_read=True)
+    assert path.read_bytes() == before
+
+
+def test_plan_says_when_the_store_needs_a_newer_release(tmp_path):
+    path = tmp_path / "portfolio.duckdb"
+    first = packaged_migrations()[0]
+    create_store(path, "sample", migrations=(first, SECOND, THIRD))
+    assert plan_of(path, "sample", (first,)) == Plan(3, 1, (), 3, can_read=False)
+    assert plan_of(path, "sample", (first, SECOND)).can_read is False
