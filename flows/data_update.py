@@ -41,7 +41,7 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
     today has its target already: the second try of a morning.
     """
     with job(DATA_UPDATE, "update", as_of) as this:
-        close_dead_runs()
+        close_dead_runs(slot=this.run.settings.slot)
         if older := older_run_in_hand():
             return this.skipped(f"{older} is at it")
         newest = newest_decision(this.run)

@@ -24,7 +24,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run as current
 from prefect.states import Crashed
 
-from flows.names import MANAGED, WRITER_LIMIT
+from flows.names import MANAGED, WORK_POOL, WRITER_LIMIT
 from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
@@ -38,22 +38,39 @@ OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED]))
 IN_HAND = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 RUN_VARIABLE = b"PREFECT__FLOW_RUN_ID="  # what a worker gives each flow's process
 GONE = "Its process has gone; a later run closed it."
+WORKER_OF = "worker-"  # before the slot's name, as the worker's unit has it
+WORKER_SILENCE = timedelta(seconds=90)  # three of its heartbeats, after which Prefect calls it offline
 STARTING = timedelta(minutes=2)  # a run in hand younger than this may have no process yet
 
 
 def close_dead_runs(
-    is_alive: Callable[[UUID], bool] | None = None, starting: timedelta = STARTING
+    is_alive: Callable[[UUID], bool] | None = None, starting: timedelta = STARTING, slot: str | None = None
 ) -> tuple[FlowRun, ...]:
-    """Mark our runs in hand that have no process on this machine as crashed, and return them."""
+    """Mark our runs in hand that have no process on this machine as crashed, and return them.
+
+    On a host with two slots (`slot` is ours) the other slot's processes are out of sight, behind its sandbox: its runs
+    go on as long as Prefect hears of its worker.
+    """
     alive = is_alive or _processes()
     with get_client(sync_client=True) as client:
-        dead = tuple(run for run in _in_hand(client) if _is_dead(run, alive, starting))
+        elsewhere = _other_queues_at_work(client, slot) if slot else frozenset()
+        dead = tuple(
+            run for run in _in_hand(client) if run.work_queue_name not in elsewhere and _is_dead(run, alive, starting)
+        )
         for run in dead:
             client.set_flow_run_state(run.id, Crashed(message=GONE), force=True)
             log.warning("dead run closed", extra={"flow_run": run.name})
         if dead:
             _free_the_writers_turn(client)
     return dead
+
+
+def _other_queues_at_work(client: SyncPrefectClient, slot: str) -> frozenset[str]:
+    """Name the queues of other slots whose worker, named after its slot, Prefect has heard of lately."""
+    since = now_utc() - WORKER_SILENCE
+    workers = client.read_workers_for_work_pool(WORK_POOL)
+    heard = {worker.name for worker in workers if worker.last_heartbeat_time and worker.last_heartbeat_time > since}
+    return frozenset(name.removeprefix(WORKER_OF) for name in heard - {f"{WORKER_OF}{slot}"})
 
 
 def older_run_in_hand() -> str | None:

@@ -39,7 +39,8 @@ class Start:
 def prepared(start: Start) -> Iterator[str]:
     """Do each step and tell it."""
     yield from registered(start)
-    for dead in close_dead_runs(starting=STARTING if start.beside_worker else NO_WAIT):
+    starting = STARTING if start.beside_worker else NO_WAIT
+    for dead in close_dead_runs(starting=starting, slot=start.run.settings.slot):
         yield f"Closed, its process had gone: {dead.name}"
     if start.beside_worker:  # it does what is due
         return

@@ -37,7 +37,7 @@ def worker_unit(slot: Slot) -> str:
     return f"portfolio-worker@{slot}.service"
 
 
-WEB_UNIT = "portfolio-web.service"
+WEB_UNIT, WEB_SOCKET = "portfolio-web.service", "portfolio-web.socket"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from portfolio.errors import PortfolioError
 from portfolio.release import live_store, visible
 from portfolio.release.failures import ReleaseError
-from portfolio.release.host import WEB_UNIT
+from portfolio.release.host import WEB_SOCKET, WEB_UNIT
 from portfolio.release.journal import alarm, say
 from portfolio.release.record import now, with_
 from portfolio.release.switch import STEPS
@@ -67,7 +67,7 @@ def _serve_old(host: Host, switch: Switch) -> None:
     """Let the previous release take over again; before the first switch there was none."""
     host.layout.serve(switch.from_slot)
     if switch.from_slot is None or switch.from_version is None:
-        host.systemctl("stop", WEB_UNIT, check=False)
+        host.systemctl("stop", WEB_SOCKET, WEB_UNIT, check=False)
         return
     with ThreadPoolExecutor(2) as both:
         started = both.submit(visible.start_worker, host, switch.from_slot)

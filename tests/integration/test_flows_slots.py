@@ -35,8 +35,8 @@ class Slots:
     prefect: Prefect
     folder: Path
 
-    def startup(self, *arguments: str) -> str:
-        settings = {"DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT), **self.prefect.variables}
+    def startup(self, *arguments: str, **more: str) -> str:
+        settings = {"DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT), **self.prefect.variables, **more}
         ended = subprocess.run(
             [sys.executable, "-m", "flows.startup", *arguments],
             cwd=self.folder,
@@ -137,3 +137,13 @@ def _made_late(slots: Slots, flow: str) -> str:
     state = {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": due}}
     slots.prefect.ask(f"/flow_runs/{run['id']}/set_state", state=state, force=True)
     return slots.prefect.ask("/flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})[0]["expected_start_time"]
+
+
+def test_a_run_of_the_other_slot_is_closed_only_when_its_worker_is_gone(slots):
+    """Its process is behind another sandbox: what Prefect hears of the worker is all that tells."""
+    [run] = slots.prefect.runs(SIGNAL_GENERATION)
+    slots.prefect.ask(f"/flow_runs/{run['id']}/set_state", state={"type": "RUNNING"}, force=True)
+    slots.prefect.ask("/work_pools/portfolio/workers/heartbeat", name="worker-green", heartbeat_interval_seconds=30)
+    assert "Closed" not in slots.startup("--queue", "blue", "--beside-worker", PORTFOLIO_SLOT="blue")
+    assert "Closed" in slots.startup("--queue", "green", "--beside-worker", PORTFOLIO_SLOT="green")
+    assert [run["state_type"] for run in slots.prefect.runs(SIGNAL_GENERATION)] == ["CRASHED"]

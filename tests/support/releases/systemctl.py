@@ -53,11 +53,12 @@ def _odd(slot: str) -> dict[str, str]:
     return json.loads(path.read_text()) if slot and path.exists() else {}
 
 
-def stop(unit: str) -> int:
-    if pid := running(unit):
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-    (UNITS / unit).unlink(missing_ok=True)
+def stop(*units: str) -> int:
+    for unit in units:
+        if pid := running(unit):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        (UNITS / unit).unlink(missing_ok=True)
     return 0
 
 
