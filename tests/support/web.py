@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_S = 30.0
+WITHOUT_POWERS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.getuid() == 0 else ()
 # What systemd does between fork and exec: the socket becomes descriptor 3, and the process is told that it is its own.
 ACTIVATED = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
-os.execv(sys.argv[2], sys.argv[2:])
+os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -83,8 +84,11 @@ class Web:
 
 
 def start(folder: Path, settings: Mapping[str, str] | None = None, listener: socket.socket | None = None) -> Web:
-    """Start the service on a store in the folder: on a port of its own, or on a socket that is handed to it."""
-    words = [str(COMMAND), "serve", "--json"]
+    """Start the service on a store in the folder: on a port of its own, or on a socket that is handed to it.
+
+    A test that runs as root starts it without root's powers, to which no file is closed.
+    """
+    words = [*WITHOUT_POWERS, str(COMMAND), "serve", "--json"]
     passed: tuple[int, ...] = ()
     if listener:
         words = [sys.executable, "-c", ACTIVATED, str(listener.fileno()), *words]
