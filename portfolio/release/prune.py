@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from portfolio.release.host import Host
     from portfolio.release.record import Records
+
+# An environment of Prefect's server is named by its lock; what else stands beside them is not the tool's.
+LOCK_HASH = re.compile(r"[0-9a-f]{12}")
 
 
 def prune(host: Host, records: Records, keep: int) -> tuple[str, ...]:
@@ -39,7 +43,7 @@ def _prune_servers(folder: Path) -> None:
     if not current.is_symlink():
         return
     for path in folder.glob("*/"):
-        if not path.is_symlink() and path.name != current.readlink().name:
+        if LOCK_HASH.fullmatch(path.name) and not path.is_symlink() and path.name != current.readlink().name:
             _remove(path)
             say(f"prune: removed the server's {path.name}")
 
