@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check unit integration smoke bench lock docs format package test-vps prove-vps clean
+.PHONY: help setup run up down test check unit integration smoke bench lock docs format package provision deploy rollback restore test-vps prove-vps clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,23 @@ COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-ha
 
 package: $(VENV)/.dev ## a release for the host, its server's environment and the release tool, into dist/: VERSION=0.4.1, ALLOW_DIRTY=1
 	@$(BIN)/python -m artefact $(if $(VERSION),--version $(VERSION)) $(if $(ALLOW_DIRTY),--allow-dirty)
+
+provision: $(DEPLOY_VENV)/.done package ## a bare Debian 12 becomes a host: INVENTORY=staging (default), production or test, HOST=address
+	cd ansible && $(ANSIBLE) site.yml
+
+deploy: $(DEPLOY_VENV)/.done ## install a release and switch to it: VERSION=, INVENTORY=, HOST=, EXPECT_SIGNAL_CHANGE="reason", ACCEPT_NO_ROLLBACK=1
+	cd ansible && $(ANSIBLE) deploy.yml
+
+rollback: $(DEPLOY_VENV)/.done ## back to the release before: INVENTORY=, HOST=
+	cd ansible && $(ANSIBLE) rollback.yml
+
+restore: $(DEPLOY_VENV)/.done ## a backup becomes the store: BACKUP=, INVENTORY=, HOST=, FORCE=1
+	cd ansible && $(ANSIBLE) restore.yml
+
+INVENTORY ?= staging
+ANSIBLE = PATH="$(DEPLOY_BIN):$$PATH" ansible-playbook --inventory inventories/$(INVENTORY)
+# Read by the playbooks from the environment.
+export VERSION HOST EXPECT_SIGNAL_CHANGE ACCEPT_NO_ROLLBACK BACKUP FORCE
 
 test-vps: ## the installation, proven on a Debian 12 machine that is booted here; needs root
 	@$(PYTHON) -m tests.support.machine prerequisites
