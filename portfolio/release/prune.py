@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # An environment of Prefect's server is named by its lock; what else stands beside them is not the tool's.
 LOCK_HASH = re.compile(r"[0-9a-f]{12}")
 
+LOCK_HASH = re.compile(r"[0-9a-f]{12}")  # names a server's environment; what else stands there is not ours
+
 
 def prune(host: Host, records: Records, keep: int) -> tuple[str, ...]:
     """Remove releases beyond the newest `keep`, and unfinished ones; returns their versions."""

@@ -131,12 +131,13 @@ def test_prune_keeps_the_newest_and_what_a_slot_a_rollback_or_a_switch_needs(lay
     assert {path.name for path in layout.releases.iterdir()} == {"1.0", "2.0", "3.0", "4.0", "6.0", "7.0"}
 
 
-def test_prune_keeps_the_servers_environment_in_use_alone(layout, records):
-    for name in ("aaa", "bbb"):
+def test_prune_keeps_the_servers_environment_in_use_and_what_is_not_ours(layout, records):
+    for name in ("aaaaaaaaaaaa", "bbbbbbbbbbbb"):
         (layout.servers / name / "venv").mkdir(parents=True)
         (layout.servers / name / "manifest.json").write_text(json.dumps({}))
+    (layout.servers / "bin").mkdir()
     prune(Host(layout, "", ""), records, keep=1)
-    assert len(list(layout.servers.iterdir())) == 2
-    (layout.servers / "current").symlink_to("bbb")
+    assert len(list(layout.servers.iterdir())) == 3
+    (layout.servers / "current").symlink_to("bbbbbbbbbbbb")
     prune(Host(layout, "", ""), records, keep=1)
-    assert {path.name for path in layout.servers.iterdir()} == {"bbb", "current"}
+    assert {path.name for path in layout.servers.iterdir()} == {"bin", "bbbbbbbbbbbb", "current"}
