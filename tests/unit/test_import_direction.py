@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backup": (*RECORDS, "atomic", "sessions", "store"),
     "health": (*RECORDS, "backup", "store", "settings", "status"),
     "web": (*RECORDS, "health", "running", "settings", "status", "store"),
+    # the host's own tool, which stands beside the releases: no word of settings, DuckDB or calendars
+    "release": ("atomic", "errors", "processes", "store.lock"),
     # composers
     "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "sessions", "settings", "settings_logs", "status"),
     "cli": ("",),
@@ -75,9 +78,13 @@ FILE_USERS_IN_PURE = {
 ENVIRONMENT_READERS = {
     "settings.py": "the one reader",
     "settings_files.py": "its part that reads files",
+    "store/lock.py": "where the release tool hands its own lock to the command it runs",
     "web/systemd.py": "what systemd hands a service lies there, and is no setting",
     "settings_refusals.py": "its part that says which value was seen",
 }
+
+# It has no release's settings, and its clock decides nothing about money.
+OUTSIDE = ("release",)
 
 
 def sources(folder: Path) -> Iterator[tuple[str, ast.Module]]:
@@ -167,14 +174,15 @@ def test_only_the_store_speaks_to_the_database():
 
 
 def test_only_settings_read_the_environment():
-    readers = {name for name, tree in MODULES if attributes_of(tree) & {"os.environ", "os.getenv", "os.environb"}}
+    asked = {"os.environ", "os.getenv", "os.environb"}
+    readers = {name for name, tree in MODULES if attributes_of(tree) & asked and room_of(name) not in OUTSIDE}
     assert readers <= ENVIRONMENT_READERS.keys()
 
 
 def test_only_the_clock_reads_the_clock():
     asked = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
     asked |= {"Timestamp.now", ".now", ".utcnow", ".today"}
-    readers = {name for name, tree in MODULES if attributes_of(tree) & asked}
+    readers = {name for name, tree in MODULES if attributes_of(tree) & asked and room_of(name) not in OUTSIDE}
     assert readers == CLOCK_READERS.keys()
 
 
@@ -183,3 +191,9 @@ def test_only_flows_know_prefect_and_they_keep_out_of_the_rooms_inside():
     inside = ("portfolio.features", "portfolio.regime", "portfolio.allocation", "portfolio.orders")
     for name, tree in sources(ROOT / "flows"):
         assert not [found for found in imports_of(tree) if found.startswith(inside)], name
+
+
+@pytest.mark.parametrize("name", [name for name, _ in MODULES if room_of(name) in OUTSIDE])
+def test_release_tool_needs_nothing_but_python(name):
+    tops = {imported.split(".")[0] for imported in imports_of(dict(MODULES)[name], package_of(name))}
+    assert tops <= sys.stdlib_module_names | {"portfolio"}
