@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "write the HTML page",
     "health": "checks, one line each",
     "serve": "the page, the newest decision, health and metrics over HTTP",
+    "deadman": "is the daemon silent? for a timer that does not depend on it",
     "migrate": "bring the store to this release's schema",
     "publish": "publish a read copy of the store",
     "backup": "make a verified backup of the store and its models, prune old ones",
