@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ ERROR = "<3>"  # the journal takes a line that begins so for an error
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
     add_json(parser)
+    parser.add_argument("--journal", action="store_true", help="mark the line of a silence as an error for systemd")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"silent": bool(silent), "reasons": silent}, indent=2))
     else:
-        prefix = ERROR if silent and "JOURNAL_STREAM" in os.environ else ""
+        prefix = ERROR if silent and arguments.journal else ""
         told = f"silent: {'; '.join(silent)}. Look at: systemctl status portfolio.slice" if silent else "not silent"
         print(f"{prefix}{told}")
     return int(ExitCode.FAILED if silent else ExitCode.DONE)

@@ -27,7 +27,7 @@ def test_deadman_fails_and_tells_the_switch_when_flows_ran_and_left_nothing_read
 
 def test_deadman_marks_its_line_as_an_error_for_the_journal(tmp_path):
     leave_update(tmp_path, datetime.now(UTC) - timedelta(days=1))
-    ended = portfolio(tmp_path, "deadman", settings={"DATA_DIR": str(tmp_path), "JOURNAL_STREAM": "8:1"})
+    ended = portfolio(tmp_path, "deadman", "--journal", settings={"DATA_DIR": str(tmp_path)})
     assert ended.stdout.startswith("<3>silent: ")
 
 

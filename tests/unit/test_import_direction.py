@@ -66,6 +66,7 @@ FILE_CALLS = (".open", ".read_text", ".read_bytes", ".write_text", ".write_bytes
 
 # Exceptions, each with its reason.
 CLOCK_READERS = {
+    "cli/deadman.py": "as cli/health.py",
     "sessions.py": "the one clock",
     "cli/serve.py": "as health, which it shows",
     "cli/health.py": "the calendars that the one clock comes with take half a second to import",
