@@ -17,7 +17,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down test check unit integration smoke bench lock docs format package provision deploy rollback restore test-vps prove-vps clean
+.PHONY: help setup run up down test check unit integration smoke bench lock docs format package lint-ansible provision deploy rollback restore test-vps prove-vps clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,9 @@ bench: $(VENV)/.runtime ## where the time and memory of a day go
 	$(BIN)/python -m bench.day
 	$(BIN)/python -m bench.live
 
-docs: $(VENV)/.dev ## write .env.example and docs/ENVIRONMENT.md from the settings
+docs: $(VENV)/.dev ## write .env.example and docs/ENVIRONMENT.md from the settings, and the roles' tables of variables
 	$(BIN)/python -m portfolio.settings_docs
+	$(BIN)/python ansible/role_tables.py
 
 format: $(VENV)/.dev ## format and mend what ruff can
 	$(BIN)/ruff check --fix .
@@ -75,6 +76,9 @@ COMPILE := pip compile --quiet --universal --python-version 3.11.2 --generate-ha
 
 package: $(VENV)/.dev ## a release for the host, its server's environment and the release tool, into dist/: VERSION=0.4.1, ALLOW_DIRTY=1
 	@$(BIN)/python -m artefact $(if $(VERSION),--version $(VERSION)) $(if $(ALLOW_DIRTY),--allow-dirty)
+
+lint-ansible: $(DEPLOY_VENV)/.done ## the playbooks and roles, under the linter's strictest profile
+	cd ansible && PATH="$(DEPLOY_BIN):$$PATH" ansible-lint --offline --profile production --strict
 
 provision: $(DEPLOY_VENV)/.done package ## a bare Debian 12 becomes a host: INVENTORY=staging (default), production or test, HOST=address
 	cd ansible && $(ANSIBLE) site.yml
