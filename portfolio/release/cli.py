@@ -19,11 +19,12 @@ from portfolio.release.host import Host
 from portfolio.release.install import install
 from portfolio.release.journal import alarm, say
 from portfolio.release.layout import SLOTS
+from portfolio.release.prepare import prepared
 from portfolio.release.prune import prune
 from portfolio.release.record import Records
 from portfolio.release.recover import recover, settle
 from portfolio.release.status import in_words, status
-from portfolio.release.switch import Options, Switching, prepared
+from portfolio.release.switch import Options, Switching
 from portfolio.release.undo import undo
 from portfolio.release.worker import drain, wait_online
 

@@ -165,15 +165,15 @@ class Host:
         finally:
             os.close(lent)
 
-    def web_answers(self) -> str:
-        """Ask the web service whether it is alive; returns what is wrong, nothing when all is well."""
+    def web_answers(self, version: str) -> str:
+        """Ask the web service whether it is alive, as a release; returns what is wrong, nothing when all is well."""
+        page = f"{self.web_url}/healthz"
         try:
-            page = f"{self.web_url}/healthz"
             with urllib.request.urlopen(page, timeout=LOOK_S) as answer:  # noqa: S310  # nosec B310  # our own server
-                answer.read()
-        except (OSError, ValueError) as error:
-            return f"the web service at {self.web_url}/healthz does not answer ({error})"
-        return ""
+                seen = json.loads(answer.read())["release"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return f"the web service at {page} does not answer ({error!r})"
+        return "" if seen == version else f"the web service at {page} is still of release {seen}, not {version}"
 
 
 def _only(prefix: str) -> dict[str, str]:

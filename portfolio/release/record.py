@@ -44,10 +44,11 @@ class Switch:
     can_go_back: bool = True
     before_sha256: str = ""
     migrated_sha256: str = ""
-    # When scheduling was paused and when it went on, checks that were unhealthy before, seconds of each step.
+    # When scheduling was paused and went on, checks that were unhealthy before, the proving run, seconds of each step.
     paused_at: str = ""
     resumed_at: str = ""
     unhealthy_before: tuple[str, ...] = ()
+    smoke_run: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     # Why it is being undone; empty while it goes forward.
     undoing: str = ""

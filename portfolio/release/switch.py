@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from portfolio.release import candidate, live_store, visible
-from portfolio.release.failures import ArtefactError, RefusedError
+from portfolio.release.failures import RefusedError
 from portfolio.release.health import ensure_no_worse, unhealthy
 from portfolio.release.journal import say
-from portfolio.release.layout import other
-from portfolio.release.record import Switch, now, with_
+from portfolio.release.prefect_api import NoSuchError
+from portfolio.release.record import now, with_
 from portfolio.release.watch import watch
 from portfolio.release.worker import stop_worker, wait_idle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from portfolio.release.host import Host
     from portfolio.release.live_store import Plan
-    from portfolio.release.record import Records, Verb
+    from portfolio.release.record import Records, Switch
 
 # From this step on the new release has proved itself: an interrupted switch is finished, not undone.
 PROVED = ("resume", "watch", "confirm")
@@ -94,25 +96,30 @@ class Switching:
         """Prove the candidate on a copy, and know whether the way back will be open."""
         record = self.record
         plan = candidate.check(self.host, record.to_version, record.from_version, record.expected_change)
-        self._note_plan(plan)
+        self._note_plan(plan, unhealthy(self.host, record.from_version) if record.from_version else {})
 
     def _check_old(self) -> None:
-        """Know that the release gone back to can read the store."""
-        at = live_store.places(self.host, self.record.to_version)
-        if not at.store.exists():
-            return
-        with live_store.locked(self.host, at.store):
-            plan = live_store.plan(self.host, self.record.to_version, at.store)
-        if not plan.can_read:
-            message = (
-                f"Release {self.record.to_version} cannot read the store, which needs a release that knows schema "
-                f"{plan.min_reader}: `portfolio restore` brings an older one back, by hand; what came since is lost."
-            )
-            raise RefusedError(message)
-        self._note_plan(plan)
+        """Know that the release gone back to can read the store, while the serving one is asked for its health."""
+        with ThreadPoolExecutor(1) as beside:
+            before = beside.submit(unhealthy, self.host, self.record.from_version or self.record.to_version)
+            plan = self._plan_on_live() if self._places.store.exists() else None
+            if plan and not plan.can_read:
+                message = (
+                    f"Release {self.record.to_version} cannot read the store: it needs a release that knows schema "
+                    f"{plan.min_reader}: `portfolio restore` brings an older one back by hand, without what came since."
+                )
+                raise RefusedError(message)
+            self._note_plan(plan, before.result())
 
-    def _note_plan(self, plan: Plan | None) -> None:
-        before = tuple(unhealthy(self.host, self.record.from_version)) if self.record.from_version else ()
+    def _plan_on_live(self) -> Plan:
+        with live_store.locked(self.host, self._places.store):
+            return live_store.plan(self.host, self.record.to_version, self._places.store)
+
+    @cached_property
+    def _places(self) -> live_store.Places:
+        return live_store.places(self.host, self.record.to_version)
+
+    def _note_plan(self, plan: Plan | None, before: Mapping[str, str]) -> None:
         can_go_back = self._old_can_read(plan)
         if plan and not can_go_back and self.record.from_version and not self.options.accept_no_rollback:
             message = (
@@ -120,8 +127,9 @@ class Switching:
                 f"(it needs schema {plan.min_reader}): there is no way back. To accept that: --accept-no-rollback."
             )
             raise RefusedError(message)
-        store = str(live_store.places(self.host, self.record.to_version).store) if plan else ""
-        self.note(migrates=bool(plan and plan.pending), can_go_back=can_go_back, store=store, unhealthy_before=before)
+        store = str(self._places.store) if plan else ""
+        migrates = bool(plan and plan.pending)
+        self.note(migrates=migrates, can_go_back=can_go_back, store=store, unhealthy_before=tuple(before))
 
     def _old_can_read(self, plan: Plan | None) -> bool:
         old = self.record.from_version
@@ -138,7 +146,7 @@ class Switching:
 
     def _copy_and_migrate(self) -> None:
         """Copy and migrate the store under one lock, so that nobody writes between the two."""
-        at = live_store.places(self.host, self.record.to_version)
+        at = self._places
         with live_store.locked(self.host, at.store) as descriptor:
             self.step("copy", lambda: self._copy(at))
             self.step("migrate", lambda: self._migrate(at, descriptor))
@@ -164,11 +172,20 @@ class Switching:
             visible.start_worker(host, record.to_slot)
             return
         visible.prepare_queue(host, record.to_slot, paused=record.migrates)
+        self._ask_smoke(known=True)
         with ThreadPoolExecutor(2) as both:
             started = both.submit(visible.start_worker, host, record.to_slot)
             registered = both.submit(visible.register, host, record.to_version, record.to_slot)
             started.result()
             registered.result()
+
+    def _ask_smoke(self, *, known: bool) -> None:
+        """Ask for the proving run; a slot that has served has a deployment for it, so it can wait for its worker."""
+        if self.record.smoke_run:
+            return
+        with suppress(NoSuchError) if known else nullcontext():
+            run = visible.ask_smoke(self.host, self.record.to_slot, self.record.to_version)
+            self.note(smoke_run=run)
 
     def _flip(self) -> None:
         self.host.layout.serve(self.record.to_slot)
@@ -177,13 +194,23 @@ class Switching:
         visible.restart_web(self.host)
 
     def _prove(self) -> None:
-        """See a flow run end well in the new release, and its health no worse than the old one's before."""
-        with ThreadPoolExecutor(2) as both:
-            smoke = both.submit(visible.smoke, self.host, self.record.to_slot, self.record.to_version)
+        """See a flow run end well in the new release, its page answer, and its health no worse than before.
+
+        Meanwhile the old worker is ended where its queue is paused anyway, or it is the one to get away from.
+        """
+        self._ask_smoke(known=False)
+        with ThreadPoolExecutor(3) as together:
+            parts = [together.submit(visible.wait_smoke, self.host, self.record.smoke_run, self.record.to_version)]
             if self.record.from_version:
-                ensure_no_worse(self.host, self.record.to_version, self.record.unhealthy_before)
-            visible.ensure_web(self.host)
-            smoke.result()
+                parts.append(together.submit(self._compare_health))
+            if self.record.migrates or self.record.verb == "rollback":
+                parts.append(together.submit(self._drain))
+            visible.ensure_web(self.host, self.record.to_version)
+            for part in parts:
+                part.result()
+
+    def _compare_health(self) -> None:
+        ensure_no_worse(self.host, self.record.to_version, self.record.unhealthy_before)
 
     def _drain(self) -> None:
         if self.record.from_slot:
@@ -192,7 +219,8 @@ class Switching:
     def _resume(self) -> None:
         self.host.api.pause_queue(self.record.to_slot, paused=False)
         self.note(resumed_at=now() if self.record.paused_at else "")
-        visible.make_up(self.host, self.record.to_version, self.record.to_slot)
+        if self.record.paused_at or self.record.from_slot is None:  # else nothing can have been missed
+            visible.make_up(self.host, self.record.to_version, self.record.to_slot)
 
     def _watch(self) -> None:
         watch(self.host, self.record, self.options.watch_s)
@@ -201,31 +229,3 @@ class Switching:
         self.records.end(self.record, "done", "")
         if self.record.verb == "switch":
             self.records.note_candidate(None)
-
-
-def prepared(host: Host, records: Records, verb: Verb, options: Options) -> Switch | None:
-    """Say from where to where; None when the release asked for serves already.
-
-    Raises ArtefactError when there is nothing to switch to, RefusedError when there is no way back.
-    """
-    slot = host.layout.serving_slot()
-    serving = host.layout.version_in(slot)
-    wanted = records.candidate() if verb == "switch" else _previous(records, serving)
-    if wanted is None or wanted not in host.layout.installed():
-        message = "No release waits to be switched to: `portfolio-release install ARTEFACT` first."
-        raise ArtefactError(message)
-    if wanted == serving:
-        return None
-    to_slot = other(slot) if slot else "blue"
-    return Switch(
-        verb, to_slot, wanted, slot, serving, now(), "prepare",
-        expected_change=options.expected_change, replaced_in_slot=host.layout.version_in(to_slot),
-    )  # fmt: skip
-
-
-def _previous(records: Records, serving: str | None) -> str:
-    previous = records.replaced_by(serving) if serving else None
-    if previous is None:
-        message = f"There is no release to go back to: {serving or 'none'} serves, and it replaced none."
-        raise RefusedError(message)
-    return previous

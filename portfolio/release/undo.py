@@ -54,6 +54,7 @@ def _restored(host: Host, switch: Switch) -> bool:
         return True
     with suppress(ReleaseError):  # it may have no queue yet
         host.api.pause_queue(switch.to_slot, paused=True)
+    visible.forget_smoke(host, switch.smoke_run)
     if switch.migrates:
         stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
         if not _put_store_back(host, switch) and not switch.can_go_back:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from portfolio.release.failures import ReleaseError
@@ -76,24 +77,28 @@ def _startup(host: Host, version: str, slot: Slot, what: str) -> None:
 
 
 def restart_web(host: Host) -> None:
-    """Let the web service be the serving release's; requests wait at its socket meanwhile."""
+    """Have the web service restarted as the serving release's; requests wait at its socket, and nobody here for it."""
     host.systemctl("start", TARGET)
     host.systemctl("reset-failed", WEB_UNIT, check=False)
-    host.systemctl("restart", WEB_UNIT)
+    host.systemctl("restart", "--no-block", WEB_UNIT)
 
 
-def ensure_web(host: Host) -> None:
-    """Raise ReleaseError unless the web service answers soon."""
+def ensure_web(host: Host, version: str) -> None:
+    """Raise ReleaseError unless the web service soon answers as a release."""
     deadline = time.monotonic() + WEB_S
-    while wrong := host.web_answers():
+    while wrong := host.web_answers(version):
         if time.monotonic() > deadline:
             raise ReleaseError(wrong)
         time.sleep(POLL_S)
 
 
-def smoke(host: Host, slot: Slot, version: str) -> None:
-    """See one flow run of a release end well on its slot's worker."""
-    run = host.api.start_run(f"smoke/{slot}", {"version": version})
+def ask_smoke(host: Host, slot: Slot, version: str) -> str:
+    """Ask for the flow run that is to prove a release on its slot's worker; returns its id."""
+    return host.api.start_run(f"smoke/{slot}", {"version": version})
+
+
+def wait_smoke(host: Host, run: str, version: str) -> None:
+    """See the proving run end well."""
     deadline = time.monotonic() + SMOKE_S
     while (state := host.api.state_of(run))[0] in GOING_ON:
         if time.monotonic() > deadline:
@@ -103,6 +108,13 @@ def smoke(host: Host, slot: Slot, version: str) -> None:
     if state[0] != ENDED_WELL:
         message = f"The smoke run of {version} ended as {state[0]}: {state[1]}"
         raise ReleaseError(message)
+
+
+def forget_smoke(host: Host, run: str) -> None:
+    """Take back a proving run that no worker has taken: a later worker of the slot would be of another release."""
+    with suppress(ReleaseError):
+        if run and host.api.state_of(run)[0] == "SCHEDULED":
+            host.api.ask("DELETE", f"/flow_runs/{run}")
 
 
 def hold(records: Records, where: str) -> None:

@@ -28,6 +28,6 @@ def watch(host: Host, switch: Switch, seconds: float) -> None:
         if not host.is_active(unit) or host.property_of(unit, "MainPID") != pid:
             message = f"{unit} has not stayed up since the switch: journalctl -u {unit}"
             raise ReleaseError(message)
-        ensure_web(host)
+        ensure_web(host, switch.to_version)
         if switch.from_version and looks % HEALTH_EVERY == 0:
             ensure_no_worse(host, switch.to_version, switch.unhealthy_before)

@@ -11,7 +11,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,12 +45,13 @@ def wheel(folder: Path, files: Mapping[str, str]) -> Path:
     return path
 
 
-def artefact(folder: Path, files: Mapping[str, str] = PACKAGE, **of: str) -> Path:
+def artefact(folder: Path, files: Mapping[str, str] = PACKAGE, **of: Any) -> Path:
     ours = wheel(folder, files)
     pip = next(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))
     packed: dict[str, Path | bytes] = {f"wheels/{pip.name}": pip, f"wheels/{ours.name}": ours}
     packed["requirements.txt"] = requirements(pins_of_wheels([ours])).encode()
-    wanted = replace(release(), **{"python": HERE, "machine": os.uname().machine} | of)
+    here: dict[str, Any] = {"python": HERE, "machine": os.uname().machine}
+    wanted = replace(release(), **here | of)
     return write_artefact(folder / "portfolio-1.0.tar", wanted, packed)
 
 

@@ -34,7 +34,8 @@ class Api:
 
     def answer(self, method: str, path: str, document: Any) -> tuple[int, Any]:
         if path == "/healthz":
-            return (200 if self.web else 503), {}
+            serving = (self.root / "opt/portfolio/current").resolve().name
+            return (200 if self.web else 503), {"release": serving}
         if self.dead:
             return 503, {}
         path = path.removeprefix("/api")
@@ -85,9 +86,9 @@ def serving(root: Path) -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_PATCH = do_GET  # noqa: N815  # the names that the standard library asks for
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815  # the names that the standard library asks for
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the standard library's name
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

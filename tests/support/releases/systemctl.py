@@ -18,7 +18,7 @@ IDLE = ["/bin/sleep", "100000"]
 def main(verb: str, *arguments: str) -> int:
     with (ROOT / "systemctl.log").open("a") as log:
         log.write(json.dumps([verb, *arguments]) + "\n")
-    return VERBS[verb](*arguments)
+    return VERBS[verb](*(argument for argument in arguments if argument != "--no-block"))
 
 
 def show(*arguments: str) -> int:
