@@ -8,6 +8,7 @@ import sys
 
 from tests.support.machine.commands import CommandError, run
 from tests.support.machine.disk import lay_out
+from tests.support.machine.group import remove
 from tests.support.machine.network import close_way_out, open_way_out, plug_in, unplug
 from tests.support.machine.place import Place, place
 from tests.support.machine.power import cut_power, keep, switch_off, switch_on
@@ -37,6 +38,7 @@ def up(at: Place) -> None:
 def down(at: Place) -> None:
     """Leave nothing of the machine: processes first, then its cable and rules, then its files."""
     switch_off(at)
+    remove(at)
     close_way_out(at)
     unplug(at)
     if at.folder.exists():

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tests.support.machine.group import join
 from tests.support.machine.place import PROJECT
 from tests.support.machine.processes import builders, hulls, inside, keepers, kill_all, wait_gone
 
@@ -38,6 +39,7 @@ def switch_on(at: Place) -> None:
 
 def keep(at: Place) -> int:
     """Run the machine, again after each reboot; return the code of its last end."""
+    join(at)
     while True:
         ended = subprocess.run(_nspawn(at), stdin=subprocess.DEVNULL, check=False)
         if ended.returncode != REBOOT:
