@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
 from tests.support.machine.loopback import request
+from tests.support.machine.place import PROJECT
 from tests.support.machine.shell import attempt, on
 
 PROMETHEUS = "http://127.0.0.1:9090"
@@ -26,6 +29,18 @@ def test_metrics_are_well_formed_when_promtool_reads_a_scrape(machine):
 
 def test_configuration_and_rules_are_sound_when_promtool_reads_them(machine):
     on(machine, "promtool check config /etc/prometheus/prometheus.yml")
+
+
+def test_alert_rules_tell_their_stories_when_promtool_of_the_machine_plays_them(machine):
+    """The rules that are installed, with the stories of the repository."""
+    stories = PROJECT / "ansible/roles/monitoring/files/portfolio.rules.test.yml"
+    folder = Path(machine.root, "var/tmp/rules")
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(stories, folder / stories.name)
+    on(machine, "cp /etc/prometheus/*.rules.yml /etc/prometheus/rules/*.yml /var/tmp/rules/ 2>/dev/null; true")
+    assert (folder / "portfolio.rules.yml").exists()
+    on(machine, f"cd /var/tmp/rules && promtool test rules {stories.name}", seconds=300)
+    shutil.rmtree(folder)
 
 
 def test_every_target_is_up(machine):

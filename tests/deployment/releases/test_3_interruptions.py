@@ -13,16 +13,18 @@ from tests.support.machine.power import cut_power, switch_on
 from tests.support.machine.proof import FIRST, FULL, REBOOT_S, SECOND
 from tests.support.machine.releases import (
     history,
+    hold_release_tool,
+    is_held,
     kill_release_tool,
+    let_go,
     make,
     make_started,
     serving,
     settled,
-    switch_in_hand,
 )
 from tests.support.machine.shell import attempt, on
 
-SHORT_KILLS = 3
+SHORT_KILLS = [("flip", 0), ("prove", 0.5), ("resume", 0)]
 REBOOTS = 3 if FULL else 1
 STEP_COMES_S = 240
 
@@ -39,54 +41,40 @@ def steps(machine):
     return list(history(machine)[-1]["step_s"])
 
 
-def wait_for_step(machine, step):
-    """Return once the step has begun; tell whether it did before the switch ended."""
-    until = time.monotonic() + STEP_COMES_S
-    begun = False
-    while time.monotonic() < until:
-        switch = switch_in_hand(machine)
-        begun = begun or switch is not None
-        if switch and switch["step"] == step:
-            return True
-        if begun and switch is None:
-            return False
-        time.sleep(0.005)
-    return False
-
-
 def interrupted_at(machine, step, interrupt):
     """Begin a deploy, interrupt it at a step, and return what became of the controller's command."""
+    hold_release_tool(machine, step)
     process = make_started(machine, "deploy", VERSION=other_version(machine))
     try:
-        assert wait_for_step(machine, step), f"the step {step} did not come"
+        until = time.monotonic() + STEP_COMES_S
+        while time.monotonic() < until and not is_held(machine) and process.poll() is None:
+            time.sleep(0.1)
+        assert is_held(machine), f"the step {step} did not come"
         interrupt()
     finally:
+        let_go(machine)
         said, _ = process.communicate(timeout=600)
     return process.returncode, said
 
 
 def test_killed_tool_leaves_one_release_serving_whatever_the_step(machine, steps, figure):
-    chosen = steps if FULL else steps[:: max(1, len(steps) // SHORT_KILLS)]
-    table, wrong = [], {}
-    for step in chosen:
+    # At the first instant of each step; and in the midst of those that take a while, or just behind those that do not.
+    rows = [(step, after_s) for step in steps for after_s in (0, 0.5)] if FULL else SHORT_KILLS
+    wrong = {}
+    for step, after_s in rows:
         before = serving(machine)[1]
         began = time.monotonic()
-        code, said = interrupted_at(machine, step, lambda: kill_release_tool(machine))
+        code, said = interrupted_at(machine, step, lambda after_s=after_s: kill_release_tool(machine, after_s))
         disorder = settled(machine)
         after = serving(machine)[1]
         repeated = make(machine, "deploy", VERSION=SECOND if after == FIRST else FIRST)
         left = settled(machine)
-        row = {
-            "step": step,
-            "before": before,
-            "after": after,
-            "deploy said": code,
-            "s": round(time.monotonic() - began),
-        }
-        table.append(row | {"repeated deploy": repeated.code})
-        figure("kill -9 of the release tool", table[-1])
+        row = {"step": step, "after s": after_s, "before": before, "after": after, "deploy said": code}
+        took = {"s": round(time.monotonic() - began), "repeated deploy": repeated.code}
+        figure("kill -9 of the release tool", row | took)
         if code == 0 or disorder or repeated.code or left:
-            wrong[step] = {"disorder": disorder, "left": left, "said": said[-1500:], "repeated": repeated.said[-1500:]}
+            seen = {"disorder": disorder, "left": left, "said": said[-1500:], "repeated": repeated.said[-1500:]}
+            wrong[f"{step} + {after_s} s"] = seen
     assert wrong == {}
 
 
@@ -102,9 +90,11 @@ def test_rebooted_host_serves_one_release_whatever_the_step(machine, steps, figu
         seen["at"] = time.monotonic()
         if cut:
             cut_power(machine)
+            let_go(machine)
             switch_on(machine)
         else:
-            attempt(machine, "systemctl reboot --force" if number else "systemctl reboot")
+            let_go(machine)
+            attempt(machine, "systemctl reboot")
 
     interrupted_at(machine, step, reboot)
     disorder = settled(machine, REBOOT_S)

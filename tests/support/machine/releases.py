@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.machine.loopback import WEB, prefect, request
 from tests.support.machine.place import PROJECT
-from tests.support.machine.shell import attempt, document, on
+from tests.support.machine.shell import attempt, document
 
 if TYPE_CHECKING:
     from tests.support.machine.place import Place
@@ -138,12 +138,23 @@ def _queues_of_deployments(at: Place) -> set[str]:
     return {item["work_queue_name"] for item in found if not item["name"].startswith("release")}
 
 
-def kill_release_tool(at: Place) -> bool:
-    """Kill -9 the release tool's process, not its unit: systemd is to notice. Tell whether there was one."""
-    command = "pkill -9 -f '^/usr/bin/python3 /[a-z/]*portfolio-release (switch|rollback|install|check)'"
-    return attempt(at, command).returncode == 0
+def hold_release_tool(at: Place, where: str) -> None:
+    """Have the release tool stand still when it comes to a step: the drill that docs/RELEASE.md describes."""
+    (Path(at.root, RECORDS) / "hold-at").write_text(where)
 
 
-def main_pid_of_switch(at: Place, verb: str) -> str:
-    """Return the id of the release tool's process on the machine, 0 when it does not run."""
-    return on(at, f"systemctl show -P MainPID portfolio-release@{verb}").strip()
+def is_held(at: Place) -> bool:
+    return (Path(at.root, RECORDS) / "held").exists()
+
+
+def let_go(at: Place) -> None:
+    """Let the release tool go on."""
+    for name in ("hold-at", "held"):
+        (Path(at.root, RECORDS) / name).unlink(missing_ok=True)
+
+
+def kill_release_tool(at: Place, after_s: float = 0) -> bool:
+    """Let the tool go on, then kill -9 it, not its unit: systemd is to notice. Tell whether there was one."""
+    tool = "^/usr/bin/python3 /usr/local/sbin/portfolio-release @"
+    letting_go = f"rm -f /{RECORDS}/hold-at /{RECORDS}/held; sleep {after_s}"
+    return attempt(at, f"{letting_go}; pkill -9 -o -f '{tool}'").returncode == 0
