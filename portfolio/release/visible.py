@@ -47,7 +47,7 @@ def prepare_queue(host: Host, slot: Slot, *, paused: bool) -> None:
         try:
             host.api.pause_queue(queue, paused=closed)
         except NoSuchError:
-            host.api.ask("POST", f"/work_pools/{POOL}/queues/", {"name": queue, "is_paused": closed})
+            host.api.ask("POST", f"/work_pools/{POOL}/queues", {"name": queue, "is_paused": closed})
 
 
 def start_worker(host: Host, slot: Slot) -> None:

@@ -39,7 +39,7 @@ class Api:
         if self.dead:
             return 503, {}
         path = path.removeprefix("/api")
-        if match := re.fullmatch(r"/work_pools/portfolio/queues/(.*)", path):
+        if match := re.fullmatch(r"/work_pools/portfolio/queues(?:/(.+))?", path):
             return self._queue(method, match[1] or document["name"], document)
         return self._other(path)
 
