@@ -14,8 +14,11 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from flows.dead_runs import OURS, in_states
+from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
@@ -30,12 +33,21 @@ def bring_along(client: SyncPrefectClient, queue: str) -> tuple[FlowRun, ...]:
     Meant for a queue that gives nothing out any more: a worker that takes a run just then keeps it.
     """
     scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states([StateType.SCHEDULED]))
-    brought = [_brought(client, run) for run in scheduled if _is_left_behind(run, queue)]
+    left_behind, now = [run for run in scheduled if _is_left_behind(run, queue)], now_utc()
+    for run in left_behind:
+        if _is_planned_anew(run, now):
+            client.delete_flow_run(run.id)
+    brought = [_brought(client, run) for run in left_behind if not _is_planned_anew(run, now)]
     return tuple(run for run in brought if run is not None)
 
 
 def _is_left_behind(run: FlowRun, queue: str) -> bool:
     return run.work_queue_name != queue and run.run_count == 0 and run.state_name in WAITING
+
+
+def _is_planned_anew(run: FlowRun, now: datetime) -> bool:
+    """Tell a run that its schedule plans once more: the server's planner, at work meanwhile, left it here."""
+    return run.auto_scheduled and run.expected_start_time is not None and run.expected_start_time > now
 
 
 def _brought(client: SyncPrefectClient, run: FlowRun) -> FlowRun | None:

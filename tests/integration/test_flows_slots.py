@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,6 +15,11 @@ from flows.automations import NAME
 from flows.names import BACKUP, DATA_UPDATE, SIGNAL_GENERATION
 from flows.prefect_api import PrefectApi
 from flows.processes import wait_until
+from portfolio.release import visible
+from portfolio.release.failures import ReleaseError
+from portfolio.release.host import Host
+from portfolio.release.layout import Layout
+from portfolio.release.prefect_api import NoSuchError
 from tests.support.command import environment
 from tests.support.flow_forks import ROOT
 from tests.support.prefect_server import prefect_server
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from portfolio.release.layout import Slot
     from tests.support.prefect_server import Prefect
 
 PLANNED_S = 60.0  # Prefect's scheduler looks every few seconds on a server for tests
@@ -147,3 +153,34 @@ def test_a_run_of_the_other_slot_is_closed_only_when_its_worker_is_gone(slots):
     assert "Closed" not in slots.startup("--queue", "blue", "--beside-worker", PORTFOLIO_SLOT="blue")
     assert "Closed" in slots.startup("--queue", "green", "--beside-worker", PORTFOLIO_SLOT="green")
     assert [run["state_type"] for run in slots.prefect.runs(SIGNAL_GENERATION)] == ["CRASHED"]
+
+
+def test_release_tool_asks_what_the_real_server_answers(slots):
+    """Its own tests have a stub of the API; this is what keeps the stub honest."""
+    host = Host(Layout(slots.folder), slots.prefect.url, "")
+    assert host.api.is_ready()
+    assert visible.has_queues(host)
+    for queue in ("anew", "anew-smoke"):
+        with pytest.raises(NoSuchError):
+            host.api.is_paused(queue)
+    for paused in (True, False):
+        visible.prepare_queue(host, cast("Slot", "anew"), paused=paused)
+        assert (host.api.is_paused("anew"), host.api.is_paused("anew-smoke")) == (paused, False)
+    run = visible.ask_smoke(host, "blue", "1.0")
+    assert host.api.state_of(run)[0] == "SCHEDULED"
+    slots.prefect.ask(f"/flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
+    assert host.api.is_starting_one("blue-smoke")
+    assert not host.api.is_starting_one("blue")
+    slots.prefect.ask(f"/flow_runs/{run}/set_state", state={"type": "FAILED", "message": "why"}, force=True)
+    with pytest.raises(ReleaseError, match=r"ended as FAILED: why"):
+        visible.wait_smoke(host, run, "1.0")
+    waiting = visible.ask_smoke(host, "blue", "1.0")
+    visible.forget_smoke(host, waiting)
+    with pytest.raises(NoSuchError):
+        host.api.state_of(waiting)
+    begun = datetime.now(UTC)
+    assert host.api.seen_online("worker-odd") is None
+    slots.prefect.ask("/work_pools/portfolio/workers/heartbeat", name="worker-odd", heartbeat_interval_seconds=30)
+    seen = host.api.seen_online("worker-odd")
+    assert seen is not None
+    assert seen >= begun - timedelta(seconds=1)
