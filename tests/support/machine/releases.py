@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -33,9 +34,13 @@ class Typed:
 
 def make(at: Place, target: str, **variables: str) -> Typed:
     """Type `make TARGET` as the README says, for this machine."""
-    process = make_started(at, target, **variables)
     began = time.monotonic()
-    said, _ = process.communicate(timeout=LONGEST_S)
+    process = make_started(at, target, **variables)
+    try:
+        said, _ = process.communicate(timeout=LONGEST_S)
+    except BaseException:  # an interrupted test leaves no controller behind
+        os.killpg(process.pid, signal.SIGTERM)
+        raise
     return Typed(process.returncode, said, round(time.monotonic() - began, 1))
 
 
