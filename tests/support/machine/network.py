@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 FORWARDING = Path("/proc/sys/net/ipv4")
 INSIDE = "host0"
+TABLE = "test_"
+# What this host's forwarding was before the first machine opened its way out; the last one that closes puts it back.
+KEPT = Path("/run/test-machines-forwarding.json")
 
 
 def plug_in(at: Place) -> None:
@@ -43,7 +46,7 @@ def open_way_out(at: Place) -> None:
     if succeeds("nft", "list", "table", "ip", _table(at)):
         return
     outer = _outer_interface()
-    _remember_forwarding(at, outer)
+    _remember_forwarding(outer)
     for interface in (at.cable, outer):
         _forwarding(interface).write_text("1")
     rule = f'ip saddr {at.subnet} oifname != "{at.cable}" masquerade'
@@ -61,29 +64,29 @@ def close_way_out(at: Place) -> None:
         run("nft", "delete", "table", "ip", _table(at))
     if Path("/sys/class/net", at.cable).exists():
         _forwarding(at.cable).write_text("0")
-    kept = _kept(at)
-    if kept.exists():
-        was = json.loads(kept.read_text())
+    if KEPT.exists() and not _others_open(at):
+        was = json.loads(KEPT.read_text())
         # Someone who turned on forwarding for the whole host meanwhile goes on needing it.
         if (FORWARDING / "ip_forward").read_text().strip() == was["host"]:
             _forwarding(was["interface"]).write_text(was["value"])
-        kept.unlink()
+        KEPT.unlink()
 
 
-def _remember_forwarding(at: Place, outer: str) -> None:
-    if not _kept(at).exists():
+def _remember_forwarding(outer: str) -> None:
+    if not KEPT.exists():
         host = (FORWARDING / "ip_forward").read_text().strip()
         was = {"interface": outer, "value": _forwarding(outer).read_text().strip(), "host": host}
-        _kept(at).write_text(json.dumps(was))
+        KEPT.write_text(json.dumps(was))
 
 
-def _kept(at: Place) -> Path:
-    """Return the file that remembers; beside the machine's folder, which a clean-up by hand may have removed."""
-    return Path("/run", f"{at.name}-forwarding.json")
+def _others_open(at: Place) -> bool:
+    """Tell whether another machine still has its way out, through the same interface of this host."""
+    tables = [line.split()[-1] for line in run("nft", "list", "tables", "ip").splitlines()]
+    return any(name.startswith(TABLE) and name != _table(at) for name in tables)
 
 
 def _table(at: Place) -> str:
-    return f"test_{at.name.replace('-', '_')}"
+    return f"{TABLE}{at.name.replace('-', '_')}"
 
 
 def _outer_interface() -> str:
