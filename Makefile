@@ -5,8 +5,8 @@ VENV ?= .venv
 SOURCE ?= sample
 PORT ?= 4200
 ARGS ?=
-# As many tests at a time as there are cores; whoever is done takes over tests of the others. `make test WORKERS=` runs one at a time.
-WORKERS ?= --numprocesses auto --dist worksteal
+# As many files of tests at a time as there are cores. `make test WORKERS=` runs one test after the other.
+WORKERS ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # Threads cost more than they give on a small host: a fit was seen 40x slower with the default on two busy cores.
