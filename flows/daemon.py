@@ -56,6 +56,7 @@ class Daemon:
         self.worker = Background("worker", self.folder)
         self.queue = local_queue(settings.source)
         self.port = self._port_in_use() or port
+        self.other_port = port if port not in {self.port, PORT} else None
         self.api = PrefectApi(f"http://127.0.0.1:{self.port}/api")
         self.environment = os.environ | self._variables(settings)
 
@@ -69,6 +70,7 @@ class Daemon:
             self._start_worker()
         return [
             *told,
+            *([f"It runs already: port {self.other_port} is for after `make down`."] if self.other_port else []),
             f"Prefect's UI: http://127.0.0.1:{self.port}",
             f"Logs: {self.server.log} and {self.worker.log}",
             "End it with `make down`; running flows finish first.",

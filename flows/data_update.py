@@ -19,6 +19,7 @@ from portfolio.day.morning import store_fetched
 from portfolio.day.stages import not_fetched
 from portfolio.day.update import Update, fetch
 from portfolio.errors import ExitCode, SourceError
+from portfolio.sessions import now_utc
 from portfolio.status import read_statuses, status_folder
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def data_update(as_of: datetime | None = None, only_if_undecided: bool = False) 
                 this.heartbeat.success("no session today")
                 return this.skipped(f"no session today, the next is {this.run.moment.session}")
             if only_if_undecided:  # no ping: how the first try went, it has told itself
-                return this.skipped(f"{this.run.moment.session} has its target")
+                return this.skipped(_nothing_to_try(this.run, newest))
         heartbeat = this.heartbeat_of(due[-1].session if due else this.run.moment.session)
         heartbeat.start()
         return ended(this, heartbeat, *updated(this.run, only_if_undecided=only_if_undecided))
@@ -67,7 +68,7 @@ def updated(run: Run, *, only_if_undecided: bool) -> tuple[ExitCode, str, tuple[
     finally:
         # Asked again: the published copy is new, and the one before may not have opened.
         due = due_now(run, newest_decision(run), only_if_undecided=only_if_undecided)
-        start_signal(due, (*unfetched, *noticed))
+        start_signal(due, (*unfetched, *noticed), (now_utc() - run.started_at).total_seconds())
     show_update(update, unfetched)
     return code, _in_words(update, unfetched, due), due
 
@@ -127,6 +128,12 @@ def store_prices(run: Run, batch: Batch | None, unfetched: tuple[Finding, ...]) 
     """Check and append what came, as the only writer."""
     with writers_turn():
         return store_fetched(run, batch, unfetched, LOCK_WAIT_S)
+
+
+def _nothing_to_try(run: Run, newest: SignalRow) -> str:
+    if newest.session == run.moment.session:
+        return f"{newest.session} has its target"
+    return f"too late to try again: {newest.session} has opened, its decision is {newest.decision}"
 
 
 def _in_words(update: Update | None, unfetched: tuple[Finding, ...], due: tuple[Due, ...]) -> str:

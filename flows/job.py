@@ -20,7 +20,7 @@ from portfolio.errors import ExitCode, PortfolioError
 from portfolio.health.heartbeat import Heartbeat
 from portfolio.sessions import now_utc
 from portfolio.settings import read_settings
-from portfolio.status import Outcome, Status, ended_status, started_status, status_folder, write_status
+from portfolio.status import Outcome, Status, ended_status, read_statuses, started_status, status_folder, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ class Job:
     run: Run
     begun: Status
     heartbeat: Heartbeat
+    beside: bool = False  # another run of the flow goes on: its status is not written over by one that leaves it alone
 
     def heartbeat_of(self, session: date) -> Heartbeat:
         """Return the pings of another session than the run's own: the service joins a start and its end by it."""
@@ -61,7 +62,8 @@ class Job:
         self._leave(OUTCOMES[code], code, f"{type(error).__name__}: {error}")
 
     def _leave(self, outcome: Outcome, code: ExitCode, words: str) -> None:
-        _write_status(self.run, ended_status(self.begun, outcome, now_utc(), int(code), words))
+        if not (self.beside and outcome == "skipped"):
+            _write_status(self.run, ended_status(self.begun, outcome, now_utc(), int(code), words))
         _name_run(self.begun.flow, self.run, outcome)
         log.info("flow ended", extra={"flow": self.begun.flow, "outcome": outcome, "reason": words})
 
@@ -71,9 +73,11 @@ def job(flow: str, command: str, as_of: datetime | None = None) -> Iterator[Job]
     """Do a flow's work inside: what it raises is told as its failure, pinged, and raised on to Prefect."""
     run = enter(command, read_settings(), as_of)
     begun = started_status(flow, run.run_id, run.moment.session, run.started_at, __version__)
-    this = Job(run, begun, Heartbeat.from_settings(run.settings, _morning(run, run.moment.session)))
+    heartbeat = Heartbeat.from_settings(run.settings, _morning(run, run.moment.session))
+    this = Job(run, begun, heartbeat, beside=_goes_on(run, flow))
     try:
-        _write_status(run, begun)
+        if not this.beside:
+            _write_status(run, begun)
         _name_run(flow, run, "")
         yield this
     except BaseException as error:
@@ -84,6 +88,12 @@ def job(flow: str, command: str, as_of: datetime | None = None) -> Iterator[Job]
 
 def _morning(run: Run, session: date) -> str:
     return f"{run.settings.source} {session}"
+
+
+def _goes_on(run: Run, flow: str) -> bool:
+    """Tell whether another run of the flow says that it runs, and its process lives."""
+    others = (status for status in read_statuses(status_folder(run.settings.state_dir)) if status.flow == flow)
+    return any(status.outcome == "running" and not status.interrupted for status in others)
 
 
 def _write_status(run: Run, status: Status) -> None:

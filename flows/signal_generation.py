@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
 
 from flows.artifacts import show_day
 from flows.job import Job, job
 from flows.names import SIGNAL_GENERATION
-from flows.starting import start_next
+from flows.starting import start_next, waited
 from flows.turn import LOCK_WAIT_S, writers_turn
 from portfolio.day.due import late
 from portfolio.day.morning import decide_day
@@ -32,16 +31,19 @@ def signal_generation(
     as_of: datetime | None = None,
     noticed: list[dict[str, Any]] | None = None,
     then: list[dict[str, Any]] | None = None,
+    late_s: float = 0.0,
 ) -> State[Any]:
     """Decide one session from what the store has.
 
     `as_of`: the instant decided as at instead of now. `noticed`: findings of the update to show with the answer.
     `then`: later sessions that this run starts when it has ended, however it ended; the log takes them in order.
+    `late_s`: how long after `as_of` this run was asked for.
     """
     with job(SIGNAL_GENERATION, "signal", as_of) as this:
         try:
             findings = tuple(Finding.from_dict(values) for values in noticed or ())
-            day = decide(this.run, (*findings, *late(this.run.moment, _lateness(this.run), findings)))
+            lateness = timedelta(seconds=late_s) + waited(this.run)
+            day = decide(this.run, (*findings, *late(this.run.moment, lateness, findings)))
         finally:
             start_next(then or [])
         show_day(this.run, day)
@@ -53,11 +55,6 @@ def decide(run: Run, noticed: tuple[Finding, ...]) -> Day:
     """Decide, plan and write, as the only writer."""
     with writers_turn():
         return decide_day(run, noticed, LOCK_WAIT_S)
-
-
-def _lateness(run: Run) -> timedelta:
-    """Return how long the run waited in its queue: a host that was off or asleep meanwhile decides later than meant."""
-    return max(run.started_at - flow_run.scheduled_start_time, timedelta(0))
 
 
 def told(this: Job, day: Day) -> State[Any]:

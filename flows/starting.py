@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect.deployments import run_deployment
@@ -15,12 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portfolio.day.due import Due
+    from portfolio.day.run import Run
     from portfolio.findings import Finding
 
 
-def start_signal(due: Sequence[Due], noticed: Sequence[Finding]) -> None:
-    """Start the decision of the oldest session due; what the update noticed concerns the session that opens next."""
-    start_next([_parameters(item, () if item.made_up else noticed) for item in due])
+def start_signal(due: Sequence[Due], noticed: Sequence[Finding], late_s: float) -> None:
+    """Start the decision of the oldest session due; what the update noticed concerns the session that opens next.
+
+    `late_s`: how long ago the instant was that the decisions are taken as at.
+    """
+    start_next([_parameters(item, () if item.made_up else noticed) | {"late_s": late_s} for item in due])
+
+
+def waited(run: Run) -> timedelta:
+    """Return how long a run waited in its queue: a host that was off or asleep meanwhile does it later than meant."""
+    return max(run.started_at - flow_run.scheduled_start_time, timedelta(0))
 
 
 def start_next(waiting: list[dict[str, Any]]) -> None:

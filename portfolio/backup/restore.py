@@ -78,8 +78,9 @@ def ensure_replaceable(live: Path, kind: Kind, *, force: bool) -> bool:
     _ensure_same_kind(live, contents, kind)
     if not force:
         message = (
-            f"The store {live} is good: schema {contents.schema}, {contents.total_rows} rows, newest session "
-            f"{contents.newest_session}. It is only replaced with --force, and kept aside then. Nothing was changed."
+            f"The store {live} is good: schema {contents.schema}, {contents.total_rows} rows, newest session in its "
+            f"journal {contents.newest_session}. It is only replaced with --force, and kept aside then. Nothing was "
+            "changed."
         )
         raise RestoreRefusedError(message)
     return True

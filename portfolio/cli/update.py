@@ -15,7 +15,9 @@ EXAMPLE = "portfolio update --source live --since 2024-01-01"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
-    parser.add_argument("--since", metavar="DAY", help="ask from this day on, and at least from what is stored")
+    parser.add_argument(
+        "--since", metavar="DAY", help="ask from this day on; what nothing is stored of is asked for from its beginning"
+    )
     add_as_of(parser)
     add_wait(parser)
     add_json(parser)

@@ -67,7 +67,7 @@ def in_words(verified: Verified) -> str:
         lines.append(
             f"  {contents.kind}, made {manifest.created_at:%Y-%m-%d %H:%M} UTC by release {manifest.release}: schema "
             f"{contents.schema}, {contents.total_rows} rows, {manifest.size_bytes / 1e6:.1f} MB, newest session "
-            f"{contents.newest_session}"
+            f"in its journal {contents.newest_session}"
         )
     lines += [f"  {finding.severity}: {finding.rule}: {finding.message}" for finding in verified.findings]
     return "\n".join(lines)

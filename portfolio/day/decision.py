@@ -12,7 +12,7 @@ from portfolio.features.build import VOL_WINDOW_SESSIONS, build_features
 from portfolio.findings import Finding, Severity
 from portfolio.regime.filter import filter_probabilities
 from portfolio.regime.hmm import MINIMUM_ROWS
-from portfolio.sessions import HOME_EXCHANGE, KNOWN_FROM, price_known_at, sessions_between
+from portfolio.sessions import CALENDAR_START, HOME_EXCHANGE, KNOWN_FROM, price_known_at, sessions_between
 from portfolio.sources.checks import blocking, check_known, freshness
 from portfolio.universe import CASH
 
@@ -178,7 +178,8 @@ def _too_short(view: View, model: RegimeModel | None) -> tuple[Finding, ...]:
         return ()
     message = (
         f"Only {rows} sessions have all features, {MINIMUM_ROWS} are needed to read {model.model_id} (fitted on "
-        f"{model.fit_rows}): history is missing. Fetch the whole of it with `portfolio update`."
+        f"{model.fit_rows}): history is missing. Fetch the whole of it with `portfolio update "
+        f"--since {CALENDAR_START}`."
     )
     return (Finding(Severity.ERROR, "history-short", "", message, value=str(rows)),)
 
@@ -192,6 +193,6 @@ def _unfinished(features: pd.DataFrame, closes: pd.DataFrame) -> tuple[Finding, 
     message = (
         f"The drivers reach {newest[-1]:%Y-%m-%d}, the features {seen}: every feature needs its value on the newest "
         f"session, volatility {VOL_WINDOW_SESSIONS + 1} sessions of all drivers ({len(newest)} there). Run `portfolio "
-        "update` again, or change PORTFOLIO_FEATURES."
+        f"update --since {CALENDAR_START}`, or change PORTFOLIO_FEATURES."
     )
     return (Finding(Severity.ERROR, "features-unfinished", "", message, newest[-1].date(), seen),)

@@ -39,6 +39,7 @@ BATCH_RULES = frozenset(
         "empty-batch",
         "fetch-failed",
         "key-refused",
+        "no-fred-key",
         "no-rows",
         "rate-limited",
         "request-refused",
@@ -64,7 +65,10 @@ class Update:
         """What the day's answer should show of the batch as a whole; doubts about rows come back from quarantine."""
         whole = (finding for finding in self.checked.findings if finding.rule in BATCH_RULES)
         # Whether the day is blocked is for the series that are stale by it, not for the batch.
-        return tuple(replace(finding, severity=Severity.WARNING) for finding in whole)
+        return tuple(
+            replace(finding, severity=Severity.WARNING) if finding.severity is Severity.ERROR else finding
+            for finding in whole
+        )
 
 
 def fetch(run: Run, since: date | None = None) -> Batch:

@@ -38,6 +38,7 @@ class FredFeed:
         self._client = Fred(api_key=key)
         self._client.root_url = root
         self._key = key
+        self._deadline = deadline
         self._handler = FredHandler(timeout_s, deadline)
 
     @property
@@ -86,7 +87,8 @@ class FredFeed:
             return self._refused(series, str(error).replace(self._key, HIDDEN))
         seen = f"HTTP {status}, no observations in it" if status else "no answer"
         why = str(error.reason).replace(self._key, HIDDEN) if isinstance(error, URLError) else type(error).__name__
-        return PassingError(f"{series}: FRED's answer is cut off, late or none ({seen}; {why})")
+        told = self._deadline.in_words(f"{seen}; {why}")
+        return PassingError(f"{series}: FRED's answer is cut off, late or none ({told})")
 
     def _refused(self, series: str, said: str) -> RefusedError:
         if "api_key" in said:

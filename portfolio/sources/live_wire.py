@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_WAIT_S = 60.0  # between two tries, unless the service asks for more
+USED_UP = "the time for the service is used up"
 OVERLAP_SESSIONS = 10  # twice the changed closes by which a restated history is told from corrections
 
 
@@ -50,9 +51,13 @@ class Deadline:
         """Return the seconds left; raises OutOfTimeError when there are none."""
         seconds = self._end - time.monotonic()
         if seconds <= 0:
-            message = f"{what}: not asked, the time for the service is used up"
+            message = f"{what}: not asked, {USED_UP}"
             raise OutOfTimeError(message)
         return seconds
+
+    def in_words(self, said: str) -> str:
+        """Return why no answer came: by our own hurry when the time is over, else what was said."""
+        return said if time.monotonic() < self._end else f"{USED_UP} before its answer was there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,12 @@ class Reach:
     def first_day(self, believed: date | None, as_of: date) -> date:
         """Return the day from which a series is asked for.
 
-        All of it when nothing is believed. Else from the newest believed day, where the checks must begin, or
-        OVERLAP_SESSIONS back when that is earlier; `since` takes the overlap's place.
+        All of it when nothing is believed: a history that begins late would be believed to be all there is. Else from
+        the newest believed day, where the checks must begin, or OVERLAP_SESSIONS back when that is earlier; `since`
+        takes the overlap's place.
         """
         if believed is None:
-            return self.since or CALENDAR_START
+            return CALENDAR_START
         weeks = timedelta(days=3 * OVERLAP_SESSIONS)
         overlap = sessions_between(HOME_EXCHANGE, as_of - weeks, as_of)[-OVERLAP_SESSIONS]
         return min(believed, self.since or overlap)

@@ -57,6 +57,7 @@ class YahooFeed:
     def __init__(self, base: str | None, timeout_s: float, deadline: Deadline, cache_dir: Path) -> None:
         self._session = YahooSession(base, timeout_s, deadline)
         self._timeout_s = timeout_s
+        self._deadline = deadline
         yfinance.set_tz_cache_location(str(cache_dir / "yfinance"))
         yfinance.config.debug.hide_exceptions = False
         # Whatever it has to say becomes a fault of ours; its own lines tell the same again, and guess at delistings.
@@ -79,7 +80,7 @@ class YahooFeed:
             raise self._missing(symbol, error) from error
         except OSError as error:  # curl's errors are
             said = str(error).partition(". See ")[0]  # then curl's own advice
-            message = f"{symbol}: no answer of Yahoo ({said})"
+            message = f"{symbol}: no answer of Yahoo ({self._deadline.in_words(said)})"
             raise PassingError(message) from error
         except Exception as error:  # whatever yfinance makes of an odd answer, or of its cache: one symbol of many
             raise self._unreadable(symbol, error) from error

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ import pytest
 
 from flows.names import BACKUP, DATA_UPDATE, SIGNAL_GENERATION
 from flows.processes import wait_until
+from portfolio.status import started_status, status_folder, write_status
 from portfolio.store.connection import open_reader
 from portfolio.store.signals import read_signal
 from tests.support.command import environment
@@ -144,6 +145,23 @@ def test_day_blocked_by_its_data_ends_as_hold_neither_failed_nor_plainly_complet
     assert hold["state"]["message"].startswith("HOLD for session 2018-07-13")
 
 
+def test_second_try_says_that_it_is_too_late_when_the_session_has_opened_on_hold(house):
+    second = house.do(DATA_UPDATE, as_of="2018-07-13T09:05:00+02:00", only_if_undecided=True)
+    assert second["state_name"] == "Skipped"
+    assert second["state"]["message"] == "too late to try again: 2018-07-13 has opened, its decision is HOLD"
+
+
+def test_run_that_leaves_its_work_to_another_leaves_that_ones_status_too(house):
+    folder = status_folder(house.folder / "data/sample")
+    running = started_status(
+        DATA_UPDATE, "another", date(2018, 6, 29), datetime.now(UTC), "1.0.0"
+    )  # this process lives
+    written = write_status(folder, running).read_text("utf-8")
+    holiday = house.do(DATA_UPDATE, as_of="2018-06-30T07:30:00+02:00")
+    assert holiday["state_name"] == "Skipped"
+    assert (folder / "data-update.json").read_text("utf-8") == written
+
+
 def test_backup_is_made_and_shown(house):
     made = house.do(BACKUP)
     assert (made["state_type"], made["state_name"]) == ("COMPLETED", "Completed")
@@ -210,12 +228,21 @@ def test_second_try_is_made_when_the_first_left_no_page(house):
     assert (report / "index.html").exists()
 
 
+def test_decision_says_that_it_was_made_up_when_its_update_took_past_the_open(house):
+    house.do(SIGNAL_GENERATION, as_of="2018-07-18T07:30:00+02:00", late_s=7200.0)
+    with open_reader(house.folder / "data/sample/portfolio.duckdb", "sample") as store:
+        row = read_signal(store)
+    assert row is not None
+    assert row.session == date(2018, 7, 18)
+    assert "made-up" in {finding["rule"] for finding in json.loads(row.answer)["data"]["findings"]}
+
+
 def test_runs_whose_time_passed_without_a_worker_are_made_up_by_one_of_each(house):
     with closing(sqlite3.connect(house.prefect.home / "prefect.db", timeout=30)) as database, database:
         nine_days_ago = "datetime({0}, '-9 days')"
         for column in ("expected_start_time", "next_scheduled_start_time"):
             database.execute(f"UPDATE flow_run SET {column} = {nine_days_ago.format(column)} WHERE auto_scheduled")  # noqa: S608  # no input
     assert len(house.prefect.waiting(DATA_UPDATE)) >= 4
-    house.start_up("2018-07-17T08:20:00+02:00")
+    house.start_up("2018-07-18T08:20:00+02:00")
     assert len(house.prefect.waiting(DATA_UPDATE)) == 1
     assert len(house.prefect.waiting(BACKUP)) == 1

@@ -83,9 +83,23 @@ def test_an_update_fails_and_makes_no_store_when_nothing_could_be_had(tmp_path, 
 
 
 def test_since_reaches_further_back_than_what_is_stored(tmp_path, stub):
-    update(tmp_path, stub, "--since", "2018-06-01")
+    update(tmp_path, stub)
+    update(tmp_path, stub, "--since", "2018-03-01")  # `update` forgets what was asked before
     assert {int(request.query["period1"]) for request in stub.requests if request.subject == "CL2.PA"} == {
-        int(paris("2018-06-01 00:00").timestamp())
+        int(paris("2018-03-01 00:00").timestamp())
     }
-    ended = document(update(tmp_path, stub, "--since", "2018-03-01", "--json"))
+
+
+def test_since_does_not_cut_a_history_short_of_which_nothing_is_stored(tmp_path, stub):
+    ended = document(update(tmp_path, stub, "--since", "2018-06-25", "--json"))
     assert ended["rows_new"] > LINES * 60
+
+
+def test_the_day_is_decided_and_its_answer_names_the_key_when_there_is_none(tmp_path, stub):
+    settings = {key: value for key, value in stub.settings.items() if key != "FRED_API_KEY"}
+    ended = portfolio(
+        tmp_path, "run", "--source", "live", "--as-of", AS_OF, "--json", settings=settings | {"PORTFOLIO_STARTS": "2"}
+    )
+    [told] = [item for item in document(ended)["signal"]["data"]["findings"] if item["rule"] == "no-fred-key"]
+    assert (told["severity"], "FRED_API_KEY is not set" in told["message"]) == ("info", True)
+    assert not [request for request in stub.requests if request.endpoint == "observations"]

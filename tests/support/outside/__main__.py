@@ -15,6 +15,7 @@ from tests.support.outside.faults import NAMES, fault_of
 from tests.support.outside.market import newest_instant, read_market
 from tests.support.outside.sample_market import market_of_sample
 
+PATIENT = {"PORTFOLIO_FETCH_TIMEOUT_S": "10"}  # a first fetch on a busy laptop takes longer than tests wait
 EXAMPLE = """\
 example:
   python -m tests.support.outside --sample --port 8900 --fault nan-tail --fault 'rate-limited:LQQ.PA*3'
@@ -32,7 +33,7 @@ def main() -> None:
             stub.inject(*arguments.fault)
             known = newest_instant(read_market(folder)).astimezone(PARIS) + timedelta(days=1)
             morning = known.replace(hour=7, minute=30, second=0)
-            for key, value in stub.settings.items():
+            for key, value in (stub.settings | PATIENT).items():
                 print(f"export {key}={value}", flush=True)  # noqa: T201  # its answer
             print(f"# the market is known to the end by --as-of {morning.isoformat()}", flush=True)  # noqa: T201
             _until_told_to_end()
