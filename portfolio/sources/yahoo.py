@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from portfolio.sources.live_wire import Deadline
 
+# How yfinance handles its frames says nothing about our data. Once for the process: FRED is asked in a thread beside,
+# and what one thread changes for a while (`catch_warnings`) the other undoes.
+warnings.filterwarnings("ignore", module=r"yfinance(\.|$)")
+
 ZONES = {"XPAR": "Europe/Paris", "XNYS": "America/New_York"}  # as Yahoo names them
 COOKIE_REFUSALS = (401, 403)
 REFUSALS = range(400, 500)
@@ -90,18 +94,16 @@ class YahooFeed:
         if zones.lookup(symbol) != zone:  # else yfinance asks Yahoo, and keeps whatever it says
             zones.store(symbol, zone)
         ticker = yfinance.Ticker(symbol, session=self._session)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # how yfinance handles its frames says nothing about our data
-            bars = ticker.history(
-                start=since,
-                interval="1d",
-                auto_adjust=False,
-                back_adjust=False,
-                actions=True,
-                keepna=True,
-                repair=False,
-                timeout=self._timeout_s,
-            )
+        bars = ticker.history(
+            start=since,
+            interval="1d",
+            auto_adjust=False,
+            back_adjust=False,
+            actions=True,
+            keepna=True,
+            repair=False,
+            timeout=self._timeout_s,
+        )
         meta = ticker.get_history_metadata()
         if meta["exchangeTimezoneName"] != zone:
             raise RefusedError(_other_zone(symbol, zone, meta["exchangeTimezoneName"]), rule="wrong-time-zone")

@@ -139,6 +139,8 @@ def test_command_says_what_stays_when_it_is_stopped_from_the_keyboard(tmp_path: 
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # What a shell starts with `&` ignores it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # the child execs at once
         )
         assert wait_until(lambda: has_open(started.pid, lock_path(path)), 60)
         started.send_signal(signal.SIGINT)
