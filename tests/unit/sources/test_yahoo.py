@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from yfinance.cache import get_tz_cache
+from yfinance.data import YfData
 
 from portfolio.sources.live_faults import OutOfTimeError, PassingError, RateLimitError, RefusedError
 from portfolio.sources.live_wire import Deadline
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 LINE, INDEX = "PE500.PA", "^GSPC"
 CLOSES = [20.0, 20.2, 20.1, 20.3, 20.5, 20.4]
+
+
+@pytest.fixture(autouse=True)
+def new_process() -> None:
+    """Begin as a process does: yfinance keeps its crumb and its way to cookies for as long as one lives."""
+    YfData._instances.clear()  # noqa: SLF001  # it has no other way to forget them
 
 
 @pytest.fixture
