@@ -74,7 +74,7 @@ def prepared(start: Start) -> Iterator[str]:
     if missed or newest is None:
         run_deployment(UPDATE_DEPLOYMENT, parameters=_at(start.as_of), timeout=0, as_subflow=False)
         sessions = ", ".join(str(item.session) for item in missed)
-        yield f"Undecided, decided now: {sessions}" if missed else "First start: the history is fetched now."
+        yield f"Without a target, decided now: {sessions}" if missed else "First start: the history is fetched now."
 
 
 def _at(as_of: datetime | None) -> dict[str, str]:

@@ -68,7 +68,7 @@ def test_daemon_decides_by_itself_and_is_seen_in_the_browser_when_it_comes_up(la
     up = laptop.daemon("up")
     assert up.returncode == 0, up.stderr
     assert f"Prefect's UI: http://127.0.0.1:{laptop.port}" in up.stdout
-    assert "Undecided, decided now: 2019-01-02" in up.stdout
+    assert "Without a target, decided now: 2019-01-02" in up.stdout
     assert "<title>Prefect" in httpx.get(f"http://127.0.0.1:{laptop.port}", follow_redirects=True).text
     done = {DATA_UPDATE: "done", SIGNAL_GENERATION: "done"}
     assert wait_until(lambda: laptop.outcomes() == done, 240), laptop.outcomes()
