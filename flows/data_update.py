@@ -20,7 +20,7 @@ from portfolio.day.stages import not_fetched
 from portfolio.day.update import Update, fetch
 from portfolio.errors import ExitCode, SourceError
 from portfolio.sessions import now_utc
-from portfolio.status import read_statuses, status_folder
+from portfolio.status import read_status, status_folder
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -82,8 +82,7 @@ def due_now(run: Run, newest: SignalRow | None, *, only_if_undecided: bool) -> t
 
 def _went_wrong(run: Run) -> bool:
     """Tell whether the flow that decided this session did not leave all that it should have."""
-    statuses = read_statuses(status_folder(run.settings.state_dir))
-    last = next((status for status in statuses if status.flow == SIGNAL_GENERATION), None)
+    last = read_status(status_folder(run.settings.state_dir), SIGNAL_GENERATION)
     return last is not None and last.session == run.moment.session and last.outcome not in {"done", "hold"}
 
 

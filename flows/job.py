@@ -20,7 +20,7 @@ from portfolio.errors import ExitCode, PortfolioError
 from portfolio.health.heartbeat import Heartbeat
 from portfolio.sessions import now_utc
 from portfolio.settings import read_settings
-from portfolio.status import Outcome, Status, ended_status, read_statuses, started_status, status_folder, write_status
+from portfolio.status import Outcome, Status, ended_status, read_status, started_status, status_folder, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +92,8 @@ def _morning(run: Run, session: date) -> str:
 
 def _goes_on(run: Run, flow: str) -> bool:
     """Tell whether another run of the flow says that it runs, and its process lives."""
-    others = (status for status in read_statuses(status_folder(run.settings.state_dir)) if status.flow == flow)
-    return any(status.outcome == "running" and not status.interrupted for status in others)
+    status = read_status(status_folder(run.settings.state_dir), flow)
+    return status is not None and status.outcome == "running" and not status.interrupted
 
 
 def _write_status(run: Run, status: Status) -> None:

@@ -66,12 +66,12 @@ def made_up(start: Start) -> Iterator[str]:
     if not missed and newest is not None:
         return
     sessions = ", ".join(str(item.session) for item in missed)
-    what = f"Undecided: {sessions}" if missed else "First start: there is no history yet"
+    what = f"Without a target: {sessions}" if missed else "First start: there is no history yet"
     if has_one_waiting(UPDATE_DEPLOYMENT):
         yield f"{what}; an update is under way."
         return
     run_deployment(UPDATE_DEPLOYMENT, parameters=_at(start.as_of), timeout=0, as_subflow=False)
-    yield f"Undecided, decided now: {sessions}" if missed else "First start: the history is fetched now."
+    yield f"Without a target, decided now: {sessions}" if missed else "First start: the history is fetched now."
 
 
 def _at(as_of: datetime | None) -> dict[str, str]:

@@ -94,6 +94,12 @@ def read_statuses(folder: Path) -> tuple[Status, ...]:
     return tuple(_read(path) for path in sorted(folder.glob("[!.]*.json")))
 
 
+def read_status(folder: Path, flow: str) -> Status | None:
+    """Read one flow's status as `read_statuses` does; None when it never ran."""
+    path = folder / f"{flow}.json"
+    return _read(path) if path.exists() else None
+
+
 def _as_json(status: Status) -> dict[str, Any]:
     return {
         "flow": status.flow,

@@ -84,9 +84,12 @@ def sessions_due(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple
 
 
 def sessions_missed(moment: Moment, newest: SignalRow | None, day_at: str) -> tuple[Due, ...]:
-    """List the sessions whose hour has passed without a decision: what the schedule will not come back to."""
+    """List the sessions whose hour has passed without a target: what the schedule may not come back to.
+
+    One on HOLD that has not opened is among them: the second try of its morning may be what was cut off.
+    """
     due = sessions_due(moment, newest, day_at)
-    decided = newest.session if newest and not _only_too_early(newest) else None
+    decided = newest.session if newest and newest.decision == "TARGET" else None
     return tuple(item for item in due if item.session != decided and _at(item.session, day_at) <= moment.decided_at)
 
 

@@ -68,7 +68,7 @@ def test_daemon_decides_by_itself_and_is_seen_in_the_browser_when_it_comes_up(la
     up = laptop.daemon("up")
     assert up.returncode == 0, up.stderr
     assert f"Prefect's UI: http://127.0.0.1:{laptop.port}" in up.stdout
-    assert "Undecided, decided now: 2019-01-02" in up.stdout
+    assert "Without a target, decided now: 2019-01-02" in up.stdout
     assert "<title>Prefect" in httpx.get(f"http://127.0.0.1:{laptop.port}", follow_redirects=True).text
     done = {DATA_UPDATE: "done", SIGNAL_GENERATION: "done"}
     assert wait_until(lambda: laptop.outcomes() == done, 240), laptop.outcomes()
@@ -78,7 +78,7 @@ def test_daemon_stays_as_it_is_when_it_is_brought_up_again(laptop):
     pids = {name: Background(name, laptop.state / "prefect").facts()["pid"] for name in ("server", "worker")}
     again = laptop.daemon("up")
     assert again.returncode == 0, again.stderr
-    assert "Undecided" not in again.stdout
+    assert "decided now" not in again.stdout
     assert pids == {name: Background(name, laptop.state / "prefect").facts()["pid"] for name in pids}
 
 

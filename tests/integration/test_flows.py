@@ -228,6 +228,17 @@ def test_second_try_is_made_when_the_first_left_no_page(house):
     assert (report / "index.html").exists()
 
 
+def test_runs_whose_time_passed_without_a_worker_are_made_up_by_one_of_each(house):
+    with closing(sqlite3.connect(house.prefect.home / "prefect.db", timeout=30)) as database, database:
+        nine_days_ago = "datetime({0}, '-9 days')"
+        for column in ("expected_start_time", "next_scheduled_start_time"):
+            database.execute(f"UPDATE flow_run SET {column} = {nine_days_ago.format(column)} WHERE auto_scheduled")  # noqa: S608  # no input
+    assert len(house.prefect.waiting(DATA_UPDATE)) >= 4
+    house.start_up("2018-07-17T08:20:00+02:00")
+    assert len(house.prefect.waiting(DATA_UPDATE)) == 1
+    assert len(house.prefect.waiting(BACKUP)) == 1
+
+
 def test_decision_says_that_it_was_made_up_when_its_update_took_past_the_open(house):
     house.do(SIGNAL_GENERATION, as_of="2018-07-18T07:30:00+02:00", late_s=7200.0)
     with open_reader(house.folder / "data/sample/portfolio.duckdb", "sample") as store:
@@ -235,14 +246,3 @@ def test_decision_says_that_it_was_made_up_when_its_update_took_past_the_open(ho
     assert row is not None
     assert row.session == date(2018, 7, 18)
     assert "made-up" in {finding["rule"] for finding in json.loads(row.answer)["data"]["findings"]}
-
-
-def test_runs_whose_time_passed_without_a_worker_are_made_up_by_one_of_each(house):
-    with closing(sqlite3.connect(house.prefect.home / "prefect.db", timeout=30)) as database, database:
-        nine_days_ago = "datetime({0}, '-9 days')"
-        for column in ("expected_start_time", "next_scheduled_start_time"):
-            database.execute(f"UPDATE flow_run SET {column} = {nine_days_ago.format(column)} WHERE auto_scheduled")  # noqa: S608  # no input
-    assert len(house.prefect.waiting(DATA_UPDATE)) >= 4
-    house.start_up("2018-07-18T08:20:00+02:00")
-    assert len(house.prefect.waiting(DATA_UPDATE)) == 1
-    assert len(house.prefect.waiting(BACKUP)) == 1

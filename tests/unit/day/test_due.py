@@ -92,9 +92,11 @@ def test_hold_of_the_evening_before_leaves_its_session_to_be_decided(now):
     assert [item.session for item in sessions_missed(moment_at(paris(now)), evening, DAY_AT)] == [date(2018, 6, 29)]
 
 
-def test_hold_of_the_morning_itself_is_a_decision():
+def test_hold_of_the_morning_itself_is_tried_again_until_its_session_opens():
     morning = replace(decided("2018-06-29"), decision="HOLD", decided_at=paris("2018-06-29 07:30"))
-    assert sessions_missed(moment_at(paris("2018-06-29 08:30")), morning, DAY_AT) == ()
+    again = sessions_missed(moment_at(paris("2018-06-29 08:30")), morning, DAY_AT)
+    assert [(item.session, item.made_up) for item in again] == [(date(2018, 6, 29), False)]
+    assert sessions_missed(moment_at(paris("2018-06-29 09:30")), morning, DAY_AT) == ()
     assert sessions_due(moment_at(paris("2018-06-29 12:00")), morning, DAY_AT) == ()
 
 

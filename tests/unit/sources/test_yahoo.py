@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from yfinance.cache import get_tz_cache
-from yfinance.data import YfData
 
 from portfolio.sources.live_faults import OutOfTimeError, PassingError, RateLimitError, RefusedError
 from portfolio.sources.live_wire import Deadline
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 
 LINE, INDEX = "PE500.PA", "^GSPC"
 CLOSES = [20.0, 20.2, 20.1, 20.3, 20.5, 20.4]
-
-
-@pytest.fixture(autouse=True)
-def new_process() -> None:
-    """Begin as a process does: yfinance keeps its crumb and its way to cookies for as long as one lives."""
-    YfData._instances.clear()  # noqa: SLF001  # it has no other way to forget them
 
 
 @pytest.fixture
@@ -68,7 +61,7 @@ def test_each_symbol_costs_one_request_beside_a_cookie_and_a_crumb_for_all(stub,
     asked(feed)
     asked(feed, INDEX)
     assert endpoints(stub).count("chart") == 2
-    assert feed.requests == len(stub.requests) <= 4  # yfinance may still have a crumb of an earlier feed
+    assert feed.requests == len(stub.requests) == 4
 
 
 def test_the_question_reaches_to_the_present_so_that_every_later_split_is_in_the_answer(stub, feed):
@@ -136,6 +129,12 @@ def test_an_answer_that_does_not_end_is_a_fault_that_may_pass(stub, tmp_path, fa
     stub.inject(Fault(fault, on=LINE))
     with pytest.raises(PassingError, match="no answer of Yahoo"):
         asked(feed_to(stub, tmp_path, timeout_s=0.3))
+
+
+def test_an_answer_that_our_own_hurry_cut_off_is_not_told_as_the_services_fault(stub, tmp_path):
+    stub.inject(Fault("never-answers", on="chart"))
+    with pytest.raises(PassingError, match="the time for the service is used up before its answer was there"):
+        asked(feed_to(stub, tmp_path, budget_s=0.5, timeout_s=10.0))
 
 
 def test_no_request_is_sent_when_the_time_is_used_up(stub, tmp_path):
