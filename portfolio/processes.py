@@ -7,6 +7,7 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STATE, BEGUN = 0, 19  # places behind the command's closing bracket: proc(5), fields 3 and 22
+UNTOLD = "-"
 ENDED = frozenset("ZXx")  # ended, though nobody has asked how yet
 
 
@@ -27,14 +28,24 @@ def is_alive(pid: int) -> bool:
 def birth_of(pid: int) -> str:
     """Return what tells a process from a later one with its number: the boot, and when in it it began.
 
-    Empty where the system does not say (no /proc, or the process has gone).
+    Empty where the system does not say (no /proc, or the process has gone). A sandbox may hide which boot it is
+    (`ProcSubset=pid`): then UNTOLD stands in its place.
     """
     fields = _fields(pid)
+    return f"{_boot()} {fields[BEGUN]}" if fields and fields[STATE] not in ENDED else ""
+
+
+def is_same_birth(one: str, other: str) -> bool:
+    """Compare two births that `birth_of` told, by as much as both of them say."""
+    (boot, _, begun), (other_boot, _, other_begun) = one.rpartition(" "), other.rpartition(" ")
+    return begun == other_begun and (boot == other_boot or UNTOLD in {boot, other_boot})
+
+
+def _boot() -> str:
     try:
-        runs = fields and fields[STATE] not in ENDED
-        return f"{BOOT_ID.read_text('ascii').strip()} {fields[BEGUN]}" if runs else ""
+        return BOOT_ID.read_text("ascii").strip()
     except OSError:
-        return ""
+        return UNTOLD
 
 
 def _fields(pid: int) -> list[str]:

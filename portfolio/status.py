@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from portfolio.atomic import replace_text
-from portfolio.processes import birth_of, is_alive
+from portfolio.processes import birth_of, is_alive, is_same_birth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,8 @@ class Status:
         """Whether it says that it runs while its process has gone."""
         if self.outcome != "running":
             return False
-        return not is_alive(self.pid) or (bool(self.born) and birth_of(self.pid) not in {"", self.born})
+        now = birth_of(self.pid)
+        return not is_alive(self.pid) or (bool(self.born and now) and not is_same_birth(self.born, now))
 
 
 def started_status(flow: str, run_id: str, session: date | None, started_at: datetime, release: str) -> Status:

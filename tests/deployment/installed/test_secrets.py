@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.machine import long_flow
+from tests.support.machine.releases import serving
 from tests.support.machine.shell import attempt, on
 
 FOLDER = "/etc/portfolio/credentials"
@@ -40,11 +42,14 @@ def test_settings_hold_no_secret(machine, patterns):
     assert attempt(machine, f"grep -F -f {patterns} /etc/portfolio/portfolio.toml").stdout == ""
 
 
-def test_secrets_stand_in_no_process_environment_or_arguments(machine, patterns):
+def test_secrets_stand_in_no_process_environment_or_arguments_while_a_flow_runs(machine, patterns):
+    deployment = long_flow.place_flow(machine, serving(machine)[0])
+    long_flow.begin(machine, deployment, 15, "secrets")
     files = "/proc/[0-9]*/environ /proc/[0-9]*/cmdline"
     look = f"for f in {files}; do grep -qaF -f {patterns} $f 2>/dev/null && echo $f; done"
     # The search itself has the name of the patterns' file among its arguments, never a secret.
     assert attempt(machine, look).stdout == ""
+    assert len(long_flow.lines(machine, "secrets")) == 1  # it was still at it
 
 
 def test_secrets_stand_nowhere_in_the_journal(machine, patterns):

@@ -9,10 +9,11 @@ import sys
 import time
 from contextlib import contextmanager
 
-from tests.support.machine import long_flow
+from tests.support.machine import asked_runs, long_flow
 from tests.support.machine.loopback import into_namespace
+from tests.support.machine.memory import peak_memory
 from tests.support.machine.place import PROJECT
-from tests.support.machine.proof import FIRST, FULL, PAUSED_S, ROLLBACK_S, SECOND
+from tests.support.machine.proof import FIRST, FULL, PAUSED_S, PEAK_MB, ROLLBACK_S, SECOND
 from tests.support.machine.releases import history, make, make_started, serving, settled, switch_in_hand
 
 LONG_FLOW_S = 60
@@ -43,7 +44,8 @@ def test_second_release_serves_and_the_long_flow_ends_in_the_first(machine, figu
     old_slot, _ = serving(machine)
     deployment = long_flow.place_flow(machine, old_slot)
     run = long_flow.begin(machine, deployment, LONG_FLOW_S, "second-release")
-    deployed = make(machine, "deploy", VERSION=SECOND)
+    with peak_memory(machine) as peak:
+        deployed = make(machine, "deploy", VERSION=SECOND)
     assert deployed.code == 0, deployed.said[-6000:]
     assert serving(machine)[1] == SECOND
     assert serving(machine)[0] != old_slot
@@ -55,6 +57,8 @@ def test_second_release_serves_and_the_long_flow_ends_in_the_first(machine, figu
     assert settled(machine) == []
     figure("deploy of a second release, s (a flow of 60 s in the way)", deployed.seconds)
     figure("its steps, s", history(machine)[-1]["step_s"])
+    figure("memory at peak during it, MB (PSS, the whole machine)", {"peak": peak.megabytes, "looks": peak.looks})
+    assert 0 < peak.megabytes < PEAK_MB
 
 
 def test_rollback_goes_back_in_time(machine, figure):
@@ -68,8 +72,8 @@ def test_rollback_goes_back_in_time(machine, figure):
     assert took < ROLLBACK_S
 
 
-def test_no_request_fails_through_switches_and_rollbacks(machine, figure):
-    with constant_load(machine) as report:
+def test_no_request_fails_and_no_run_is_lost_or_run_twice_through_switches_and_rollbacks(machine, figure):
+    with constant_load(machine) as report, peak_memory(machine) as peak, asked_runs.asking(machine) as asked:
         for number in range(SWITCHES // 2):
             assert (deployed := make(machine, "deploy", VERSION=SECOND)).code == 0, deployed.said[-6000:]
             assert serving(machine)[1] == SECOND
@@ -86,6 +90,12 @@ def test_no_request_fails_through_switches_and_rollbacks(machine, figure):
     paused = [line["paused_s"] for line in history(machine)[-SWITCHES:]]
     figure("scheduling paused, s, by switch", paused)
     assert max(paused) < PAUSED_S
+    figure("memory at peak during them, MB", {"peak": peak.megabytes, "looks": peak.looks})
+    assert 0 < peak.megabytes < PEAK_MB
+    ended = asked_runs.ended(machine, asked)
+    figure("runs asked for meanwhile, and how they ended", {"asked": len(asked), "ended": ended})
+    assert ended == {"COMPLETED, run once": len(asked)}
+    assert settled(machine) == []
 
 
 def test_second_deploy_at_once_is_refused_and_the_first_goes_on(machine):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import time
 from contextlib import contextmanager
 
 import pytest
 
 from tests.support.bad_releases import ODD
-from tests.support.machine.proof import BAD_RELEASE_S, FULL
-from tests.support.machine.releases import history, make, serving, settled
+from tests.support.machine.place import PROJECT
+from tests.support.machine.proof import BAD_RELEASE_S, FIRST, FULL, SECOND
+from tests.support.machine.releases import history, make, make_started, serving, settled, switch_in_hand
 from tests.support.machine.shell import on
 
 # Release, the word of the reason, whether CI has time for it.
@@ -62,6 +67,53 @@ def test_full_disk_refuses_the_release_and_leaves_nothing_half(machine, figure):
     assert settled(machine) == []
     assert ODD["disk-full"].version not in on(machine, "ls /opt/portfolio/releases")
     figure("bad release disk-full", {"s": ended.seconds, "reason": _reason(ended.said)})
+
+
+@contextmanager
+def tampered(artefact):
+    """An artefact with one byte changed in its midst; the true one comes back."""
+    true = artefact.with_name(f"{artefact.name}.true")
+    shutil.move(artefact, true)
+    try:
+        shutil.copy(true, artefact)
+        with artefact.open("r+b") as file:
+            place = artefact.stat().st_size // 2
+            file.seek(place)
+            (byte,) = file.read(1)
+            file.seek(place)
+            file.write(bytes([byte ^ 0xFF]))
+        yield
+    finally:
+        shutil.move(true, artefact)
+
+
+def test_tampered_artefact_is_refused_and_leaves_nothing(machine, figure):
+    before, version = serving(machine), ODD["disk-full"].version
+    with tampered(PROJECT / "dist" / f"portfolio-{version}.tar"):
+        ended = make(machine, "deploy", VERSION=version)
+    assert ended.code != 0
+    assert "manifest says" in ended.said.lower(), ended.said[-4000:]
+    assert serving(machine) == before
+    assert settled(machine) == []
+    assert version not in on(machine, "ls /opt/portfolio/releases")
+    figure("tampered artefact", {"s": ended.seconds, "reason": _reason(ended.said)})
+
+
+def test_controller_that_dies_leaves_the_host_to_finish_by_itself(machine, figure):
+    other, lines = FIRST if serving(machine)[1] == SECOND else SECOND, len(history(machine))
+    controller = make_started(machine, "deploy", VERSION=other)
+    until = time.monotonic() + BAD_RELEASE_S
+    while time.monotonic() < until and switch_in_hand(machine) is None and controller.poll() is None:
+        time.sleep(0.05)
+    os.killpg(controller.pid, signal.SIGKILL)
+    controller.communicate()
+    died = time.monotonic()
+    while time.monotonic() < until and len(history(machine)) == lines:
+        time.sleep(0.5)
+    assert history(machine)[-1]["outcome"] == "done"
+    assert serving(machine)[1] == other
+    assert settled(machine) == []
+    figure("switch ended after its controller's death, s", round(time.monotonic() - died, 1))
 
 
 def test_failures_stand_in_the_history_for_the_alert(machine):

@@ -11,6 +11,7 @@ FIRST, SECOND = "1.0.1", "1.0.2"
 PAUSED_S = 20
 ROLLBACK_S = 10
 REBOOT_S = 120
+PEAK_MB = 2000
 # A release that fails is gone again within this, from the command's first line to its last.
 BAD_RELEASE_S = 300
 # Bad releases that the short proof has time for: refused before the switch, failing in its midst, failing at its end;
