@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from portfolio.atomic import replace_text
 from portfolio.release.failures import ArtefactError, RefusedError, ReleaseError
+from portfolio.release.host import COMMAND_S
 from portfolio.release.journal import say
 from portfolio.release.manifest import CONTRACT, MANIFEST, as_text, read_manifest
 from portfolio.release.unpack import opened
@@ -124,7 +125,9 @@ def _build_environment(home: Path) -> None:
 def _try_imports(host: Host, release: Release, home: Path) -> None:
     """Import what matters as the services' user, who must be able to read all of it."""
     python = str(home / "venv/bin/python")
-    ended = host.run_as_service([python, "-I", "-c", IMPORTS[release.kind]], {"PREFECT_HOME": "/nonexistent"}, (), 120)
+    ended = host.run_as_service(
+        [python, "-I", "-c", IMPORTS[release.kind]], {"PREFECT_HOME": "/nonexistent"}, (), COMMAND_S
+    )
     if ended.returncode:
         message = f"Release {release.version} cannot be imported on this host: {ended.stderr.strip()[-1500:]}"
         raise ReleaseError(message)

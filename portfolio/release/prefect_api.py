@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from portfolio.release.failures import ReleaseError
 POOL = "portfolio"
 ONLINE = "ONLINE"
 TIMEOUT_S = 10.0
-TRIES = 4  # a busy server's SQLite is locked for a moment, which it tells as 503
+TRIES = 6  # a busy server's SQLite is locked for a while, which it tells as 503
+FIRST_WAIT_S = 0.5  # doubled from try to try: 15 s in all
 PASSING = frozenset({429, 503})
 NOT_FOUND = 404
 STARTING = timedelta(seconds=30)  # a run pending for longer has lost its worker
@@ -74,7 +76,8 @@ class PrefectApi:
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> str:
         """Ask for a run of a deployment, `flow/name`, and return its id."""
         found = self.ask("GET", f"/deployments/name/{deployment}")
-        wanted = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        key = str(uuid.uuid4())  # a try that was heard though its answer was lost, and the next, make one run
+        wanted = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "idempotency_key": key}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", wanted)["id"])
 
     def state_of(self, run: str) -> tuple[str, str]:
@@ -84,13 +87,13 @@ class PrefectApi:
 
     def ask(self, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401  # any JSON
         """Send a request and return the answer; raises ReleaseError, after some tries, when there is none."""
-        for left in reversed(range(TRIES)):
+        for number in range(TRIES):
             try:
                 return self._once(method, path, document)
             except (OSError, ValueError) as error:
                 status = error.code if isinstance(error, urllib.error.HTTPError) else None
-                if left and (status is None or status in PASSING):
-                    time.sleep(0.5)
+                if number + 1 < TRIES and (status is None or status in PASSING):
+                    time.sleep(FIRST_WAIT_S * 2**number)
                     continue
                 message = (
                     f"Prefect's API at {self.url} did not do {method} {path}: {error}. See prefect-server.service."
