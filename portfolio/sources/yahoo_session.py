@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from portfolio.sources.live_wire import Deadline
 
 CHART = "/v8/finance/chart/"
+CRUMB = "/v1/test/getcrumb"
+A_CRUMB = re.compile(r"[^\s<>{}]{1,64}")  # a short word; an error, a page or nothing is none
 COOKIE_KEY = "curlCffi"  # under which yfinance keeps it
 NOT_FOUND = 404
 CONSENT_HOST = "https://consent.yahoo.com"
@@ -28,7 +31,8 @@ class YahooSession(Session):
     No request takes longer than `timeout_s`, whatever yfinance asks for, nor outlasts the deadline; curl's time-out is
     of the whole transfer, so a trickling answer ends too. Of a chart, 429 and 5xx are raised at once: yfinance would
     repeat its whole dance for a cookie, which is no help and four requests more. A 404 is a symbol's own; other
-    refusals (401, 403) may be the cookie's fault, and the dance is yfinance's way to mend it.
+    refusals (401, 403) may be the cookie's fault, and the dance is yfinance's way to mend it. What is no crumb is
+    not handed on as one.
     """
 
     def __init__(self, base: str | None, timeout_s: float, deadline: Deadline) -> None:
@@ -41,7 +45,7 @@ class YahooSession(Session):
 
     # pyrefly: ignore[bad-override]  # curl_cffi spells out thirty options, of which we read one
     def request(self, method: Any, url: str, **options: Any) -> Response:  # noqa: ANN401  # as there
-        """Send a request; raises RateLimitError, PassingError or RefusedError of a chart, curl_cffi's errors else."""
+        """Send a request; raises RateLimitError, PassingError or RefusedError of a chart, OSErrors else."""
         what = urlsplit(url).path.removeprefix(CHART) or "Yahoo"
         options["timeout"] = min(options.get("timeout") or self._timeout_s, self._timeout_s, self._deadline.left(what))
         self.count += 1
@@ -52,6 +56,11 @@ class YahooSession(Session):
         if CHART in url:
             self.chart = response
             self._ensure_no_fault(what, response)
+        if CRUMB in url and not (response.ok and A_CRUMB.fullmatch(response.text)):
+            # yfinance would take whatever came for the crumb, and be refused for it with every chart. Without one it
+            # goes on, and a chart needs none.
+            message = f"Yahoo gave no crumb: HTTP {response.status_code}, {len(response.content)} bytes"
+            raise ConnectionError(message)
         return response
 
     def forget_cookies(self) -> None:

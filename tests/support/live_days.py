@@ -19,6 +19,7 @@ from portfolio.store.journal import append_findings
 from portfolio.store.prices import Known, newest_batch, read_actions, read_macro, read_prices, read_quarantined
 from portfolio.universe import CASH
 from tests.support.days import run_at, settings_in
+from tests.support.new_process import forget_yfinance
 
 if TYPE_CHECKING:
     from datetime import date
@@ -80,6 +81,7 @@ def even_weights(universe: Universe) -> dict[str, dict[str, float]]:
 
 def morning(settings: Settings, stub: Stub, instant: datetime) -> Morning:
     """Update and decide at an instant, which is the stub's too: the stages of `portfolio run`, but its page."""
+    forget_yfinance()
     stub.at(instant)
     run = run_at(settings, instant)
     begun = perf_counter()

@@ -173,6 +173,14 @@ def test_consent_is_given_when_yahoo_asks_for_it(stub, feed):
     assert {"collect-consent", "copy-consent"} <= set(endpoints(stub))
 
 
+@pytest.mark.parametrize("fault", ["crumb-refused", "rate-limited", "server-error", "html", "captive-portal", "reset"])
+def test_what_is_no_crumb_is_not_offered_as_one_and_the_chart_comes_without(stub, feed, fault):
+    stub.inject(Fault(fault, on="crumb"))
+    assert len(asked(feed).bars) == 6
+    assert "crumb" not in stub.requests[-1].query
+    assert endpoints(stub).count("chart") == 1
+
+
 def test_a_refused_cookie_is_replaced_within_a_few_tries(stub, feed):
     stub.inject(Fault("invalid-crumb"))
     tries = 0
