@@ -9,7 +9,6 @@ FULL = os.environ.get("VPS_PROOF", "short") == "full"
 FIRST, SECOND = "1.0.1", "1.0.2"
 # The goals of the installation.
 PAUSED_S = 20
-ROLLBACK_S = 10
 REBOOT_S = 120
 PEAK_MB = 2000
 # A release that fails is gone again within this, from the command's first line to its last.
