@@ -17,6 +17,8 @@ from tests.support.machine.prerequisites import hindrances, missing_packages
 NOT_POSSIBLE = 3
 # Each part of the test notes one of these.
 EXPECTED_FIGURES = (
+    "provision, s",
+    "first deploy without a way out, s",
     "memory at rest, MB (PSS, the whole machine)",
     "rollback, s",
     "bad release worker-crashes",
