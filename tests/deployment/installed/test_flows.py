@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.machine.loopback import WEB, prefect, request
+from tests.support.machine.releases import settled
 from tests.support.machine.shell import on
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -117,3 +118,18 @@ def test_backup_asked_for_by_the_api_is_there_and_verified(machine):
     run = ended(machine, asked["id"])
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
     assert on(machine, "find /var/backups/portfolio -type f | head -3")
+
+
+def test_run_of_a_killed_worker_is_closed_and_the_next_one_completes(machine, slot):
+    update = deployment(machine, "data-update/daily")["id"]
+    run = prefect(machine, f"/deployments/{update}/create_flow_run")
+    until = time.monotonic() + RUN_ENDS_S
+    while time.monotonic() < until and run["state_type"] != "RUNNING":
+        time.sleep(0.1)
+        run = prefect(machine, f"/flow_runs/{run['id']}", method="GET")
+        assert run["state_type"] not in ENDED, "it ended before it could be killed"
+    on(machine, f"systemctl kill --signal=KILL portfolio-worker@{slot}")
+    assert ended(machine, run["id"])["state_type"] == "CRASHED"
+    assert settled(machine) == []
+    again = prefect(machine, f"/deployments/{update}/create_flow_run")
+    assert ended(machine, again["id"])["state_type"] == "COMPLETED"
