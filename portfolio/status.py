@@ -97,8 +97,7 @@ def read_statuses(folder: Path) -> tuple[Status, ...]:
 
 def read_status(folder: Path, flow: str) -> Status | None:
     """Read one flow's status as `read_statuses` does; None when it never ran."""
-    path = folder / f"{flow}.json"
-    return _read(path) if path.exists() else None
+    return next((status for status in read_statuses(folder) if status.flow == flow), None)
 
 
 def _as_json(status: Status) -> dict[str, Any]:

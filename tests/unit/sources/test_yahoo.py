@@ -173,7 +173,19 @@ def test_consent_is_given_when_yahoo_asks_for_it(stub, feed):
     assert {"collect-consent", "copy-consent"} <= set(endpoints(stub))
 
 
-@pytest.mark.parametrize("fault", ["crumb-refused", "rate-limited", "server-error", "html", "captive-portal", "reset"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "crumb-refused",
+        "rate-limited",
+        "server-error",
+        "html",
+        "captive-portal",
+        "reset",
+        "null-result",  # with status 200, as is the next
+        "empty-result",
+    ],
+)
 def test_what_is_no_crumb_is_not_offered_as_one_and_the_chart_comes_without(stub, feed, fault):
     stub.inject(Fault(fault, on="crumb"))
     assert len(asked(feed).bars) == 6
