@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.schedules import CronSchedule
@@ -28,6 +27,7 @@ from flows.names import (
     WRITER_LIMIT,
     smoke_queue,
 )
+from flows.prefect_client import patient_client
 from flows.signal_generation import signal_generation
 from flows.smoke import smoke
 from flows.waiting_runs import bring_along
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prefect import Flow
+    from prefect.client.orchestration import SyncPrefectClient
 
     from portfolio.settings import Settings
 
@@ -78,7 +79,7 @@ def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
     release has them no more.
     """
     wanted = planned(settings)
-    with get_client(sync_client=True) as client:
+    with patient_client() as client:
         _ensure_pool(client)
         client.upsert_global_concurrency_limit_by_name(WRITER_LIMIT, 1)
         for item in wanted:
@@ -90,7 +91,7 @@ def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
 
 def register_smoke(folder: Path, slot: str) -> None:
     """Have the deployment by which the release tool sees that a slot's worker runs flows; it has no schedule."""
-    with get_client(sync_client=True) as client:
+    with patient_client() as client:
         _register(client, Planned(smoke, f"{SMOKE}/{slot}"), folder, smoke_queue(slot), tags=())
 
 

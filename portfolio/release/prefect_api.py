@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portfolio.release.failures import ReleaseError
+from portfolio.release.journal import say
 
 POOL = "portfolio"
 ONLINE = "ONLINE"
 TIMEOUT_S = 10.0
-TRIES = 6  # a busy server's SQLite is locked for a while, which it tells as 503
-FIRST_WAIT_S = 0.5  # doubled from try to try: 15 s in all
+TRIES = 8  # a busy server's SQLite is locked, for milliseconds as a rule, which it tells as 503
+FIRST_WAIT_S = 0.1  # doubled from try to try: 13 s in all
 PASSING = frozenset({429, 503})
 NOT_FOUND = 404
 STARTING = timedelta(seconds=30)  # a run pending for longer has lost its worker
@@ -93,7 +94,9 @@ class PrefectApi:
             except (OSError, ValueError) as error:
                 status = error.code if isinstance(error, urllib.error.HTTPError) else None
                 if number + 1 < TRIES and (status is None or status in PASSING):
-                    time.sleep(FIRST_WAIT_S * 2**number)
+                    wait_s = FIRST_WAIT_S * 2**number
+                    say(f"  Prefect's API did not do {method} {path} ({error}); asked again in {wait_s:g} s")
+                    time.sleep(wait_s)
                     continue
                 message = (
                     f"Prefect's API at {self.url} did not do {method} {path}: {error}. See prefect-server.service."

@@ -13,6 +13,8 @@ from portfolio.release.host import worker_unit
 from portfolio.release.journal import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portfolio.release.host import Host
     from portfolio.release.layout import Slot
     from portfolio.release.record import Records
@@ -35,15 +37,11 @@ def drain(host: Host, slot: Slot, seconds: float) -> int:
     if not pid:  # it has ended by itself, and its flows with it
         return 0
     _pause(host, slot)
-    deadline, quiet = time.monotonic() + seconds, 0
-    while quiet < QUIET_POLLS:
-        if time.monotonic() > deadline:
-            say(f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run")
-            return 1
-        quiet = 0 if _has_children(pid) or _starts_one(host, slot) else quiet + 1
-        time.sleep(POLL_S)
-    say(f"drain {slot}: no flow runs")
-    return 0
+    if _stays_quiet(lambda: not _has_children(pid) and not _starts_one(host, slot), seconds):
+        say(f"drain {slot}: no flow runs")
+        return 0
+    say(f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run")
+    return 1
 
 
 def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLINE_S) -> int:
@@ -69,12 +67,20 @@ def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLIN
 
 def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
     """Wait until a slot's worker runs no flow; raises ReleaseError when one takes longer, and ends nothing."""
+    if not _stays_quiet(lambda: is_idle(host, slot), seconds):
+        message = f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has."
+        raise ReleaseError(message)
+
+
+def _stays_quiet(is_quiet: Callable[[], bool], seconds: float) -> bool:
+    """Look until it was quiet several times in a row; False when something still goes on after so many seconds."""
     deadline, quiet = time.monotonic() + seconds, 0
-    while quiet < QUIET_POLLS:
-        quiet = quiet + 1 if is_idle(host, slot) else 0
+    while True:
+        quiet = quiet + 1 if is_quiet() else 0
+        if quiet == QUIET_POLLS:
+            return True
         if quiet == 0 and time.monotonic() > deadline:
-            message = f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has."
-            raise ReleaseError(message)
+            return False
         time.sleep(POLL_S)
 
 
