@@ -22,6 +22,10 @@ VERSION_FILE = Path("portfolio/__init__.py")
 _VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 
 
+# A host's own settings are changed in place and are no part of a release.
+HOSTS = ":(exclude)ansible/inventories"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A tree of files to pack, and where it comes from."""
@@ -42,7 +46,7 @@ def exported(repository: Path, version: str | None, *, allow_dirty: bool) -> Ite
 
     Raises ValueError for a version that pip would spell otherwise, and for changes that no commit has.
     """
-    dirty = bool(_git(repository, "status", "--porcelain", "--untracked-files=no"))
+    dirty = bool(_git(repository, "status", "--porcelain", "--untracked-files=no", "--", ".", HOSTS))
     if dirty and not allow_dirty:
         message = "There are changes that no commit has, and an artefact names its commit: commit, or ALLOW_DIRTY=1."
         raise ValueError(message)

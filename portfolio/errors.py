@@ -44,6 +44,10 @@ class StoreError(PortfolioError):
     """The store cannot be used as it is: damaged, foreign, or of another schema."""
 
 
+class NotLoggedError(StoreError):
+    """The log has no decision for the session asked for, or none at all."""
+
+
 class NewerStoreError(StoreError):
     """A DuckDB file in a format that only a newer DuckDB reads: perhaps good, though not to this release."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from portfolio.cli.start import add_as_of, add_json, add_source, add_wait, day_of, start
 from portfolio.cli.words import NOT_LOGGED, signal_in_words
-from portfolio.errors import ExitCode
+from portfolio.errors import ExitCode, NotLoggedError
 
 if TYPE_CHECKING:
     import argparse
@@ -54,8 +54,13 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     begun = start("signal", arguments)
     session = None if arguments.replay == "newest" else day_of(arguments.replay, "--replay")
-    with open_reader(begun.settings.store_path, begun.settings.source) as store:
-        again = replay(store, begun, session)
+    try:
+        with open_reader(begun.settings.store_path, begun.settings.source) as store:
+            again = replay(store, begun, session)
+    except NotLoggedError:
+        if arguments.json:
+            print(json.dumps({"agrees": None, "differs_in": [], "logged": None, "recomputed": None}, indent=2))
+        raise
     different = differing(again.logged, again.recomputed)
     if arguments.json:
         document = {"agrees": again.agrees, "differs_in": different, "logged": again.logged}

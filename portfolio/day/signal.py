@@ -15,7 +15,7 @@ from portfolio.day.champion import Reader, choose_reader
 from portfolio.day.decision import TOO_EARLY, Outcome, Standing, View, decide_session, view_of
 from portfolio.day.known import KnownData
 from portfolio.day.terms import Terms, terms_as_json, terms_from_json, terms_of
-from portfolio.errors import StoreError
+from portfolio.errors import NotLoggedError
 from portfolio.findings import Finding
 from portfolio.regime.artifact import read_model, read_model_at
 from portfolio.sessions import HOME_EXCHANGE, Moment, sessions_between
@@ -112,13 +112,13 @@ def read_known(store: Store, cutoff: datetime, batch_id: int) -> KnownData:
 def replay(store: Store, run: Run, session: date | None) -> Replay:
     """Take a logged decision again from its logged instant, batches, model, terms and standing.
 
-    Raises StoreError when the session was never logged, ModelError when its model's files are gone or damaged.
+    Raises NotLoggedError when the session was never logged, ModelError when its model's files are gone or damaged.
     """
     row = read_signal(store, session)
     if row is None:
         wanted = f"for session {session}" if session else "at all"
         message = f"The log has no decision {wanted}: run `portfolio run` first, or choose a logged session."
-        raise StoreError(message)
+        raise NotLoggedError(message)
     logged = json.loads(row.settings_json)
     terms, standing = terms_from_json(logged["terms"]), _standing_from(logged)
     moment = Moment(row.decided_at, row.session, row.as_of)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from portfolio.release.failures import RefusedError, ReleaseError
+from portfolio.release.failures import RefusedError
 from portfolio.release.journal import say
 
 if TYPE_CHECKING:
@@ -36,22 +36,21 @@ def decided_by(host: Host, version: str, settings: Mapping[str, str], at: str = 
 
     `at` is the instant, else that of the newest logged decision.
     """
-    try:
-        at = at or str(_replayed(host, version, settings)["logged"]["decided_at"])
-    except ReleaseError:
-        return None
+    if not at:
+        logged = _replayed(host, version, settings)["logged"]
+        if logged is None:
+            say("check: no decision is logged yet, so there is none to reproduce")
+            return None
+        at = str(logged["decided_at"])
     answer = host.answer_of(version, "portfolio", "signal", "--as-of", at, "--json", settings=settings)
     orders = host.answer_of(version, "portfolio", "orders", "--as-of", at, "--json", settings=settings)
     return Decided(at, answer, list(orders["orders"]))
 
 
 def ensure_agrees(
-    host: Host, version: str, settings: Mapping[str, str], serving: Decided | None, expected_change: str
+    host: Host, version: str, settings: Mapping[str, str], serving: Decided, expected_change: str
 ) -> None:
     """Raise RefusedError when the candidate decides otherwise and no change was expected."""
-    if serving is None:
-        say("check: no decision is logged yet, so there is none to reproduce")
-        return
     replayed = _replayed(host, version, settings)
     found = [f"logged {name}" for name in differences(replayed["logged"], replayed["recomputed"])]
     candidate = decided_by(host, version, settings, serving.at)

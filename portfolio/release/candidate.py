@@ -6,13 +6,13 @@ It migrates the copy, looks at its health, takes the newest logged decision agai
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from portfolio.release import live_store
 from portfolio.release.agreement import decided_by, ensure_agrees
 from portfolio.release.failures import RefusedError, ReleaseError
-from portfolio.release.health import unhealthy
+from portfolio.release.health import health_before, unhealthy
 from portfolio.release.journal import say
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from portfolio.release.live_store import Places, Plan
 
 HOLD = 3  # the sample's day ended in a HOLD: a setting's doing, and no fault of the release
+FOLDER = "candidate-check"
 BESIDE = ("models", "status", "report")  # what health and a decision read beside the store
 
 
@@ -54,27 +55,47 @@ def _check_on_copy(
     if not plan.can_read:
         message = f"Release {version} cannot read the store: it needs a release that knows schema {plan.min_reader}."
         raise RefusedError(message)
-    before = _decided_today(host, serving, settings)
+    before = _decided_today(host, serving, settings, expected_change)
     host.must(version, "portfolio", "migrate", settings=settings)
     host.must(version, "portfolio", "publish", settings=settings)
     say(f"check: the copy is migrated ({', '.join(plan.pending) or 'nothing to do'})")
     _check_health(host, version, serving, settings)
-    ensure_agrees(host, version, settings, before, expected_change)
+    if before:
+        ensure_agrees(host, version, settings, before, expected_change)
     return plan
 
 
-def _decided_today(host: Host, serving: str | None, settings: Mapping[str, str]) -> Decided | None:
-    """Let the serving release decide on the copy, before the candidate migrates it."""
+def _decided_today(
+    host: Host, serving: str | None, settings: Mapping[str, str], expected_change: str
+) -> Decided | None:
+    """Let the serving release decide on the copy, before the candidate migrates it; None: nothing to agree with.
+
+    Raises RefusedError when it cannot and no change was expected: a broken release must not keep its successor away.
+    """
     if serving is None:
+        say("check: no release serves, so there is no decision of its to reproduce")
         return None
-    host.must(serving, "portfolio", "publish", settings=settings)  # what a replay reads
-    return decided_by(host, serving, settings)
+    try:
+        host.must(serving, "portfolio", "publish", settings=settings)  # what a replay reads
+        return decided_by(host, serving, settings)
+    except ReleaseError as error:
+        if expected_change:
+            say(f"check: {serving} cannot decide, so nothing is compared ({expected_change}): {error}")
+            return None
+        message = (
+            f"The serving release {serving} cannot decide on a copy of the store, so nothing can be compared with it: "
+            f'{error} To switch all the same: --expect-signal-change "the reason", which is recorded.'
+        )
+        raise RefusedError(message) from error
 
 
 def _check_health(host: Host, version: str, serving: str | None, settings: Mapping[str, str]) -> None:
     """Refuse what is unhealthy to the candidate and was not so to the serving release."""
-    known = unhealthy(host, serving) if serving else {}
+    known = health_before(host, serving)
     found = unhealthy(host, version, settings)
+    if known is None:
+        say(f"check: with its health on the copy nothing can be compared; unhealthy: {', '.join(found) or 'nothing'}")
+        return
     new = {name: seen for name, seen in found.items() if name not in known}
     if new and serving:
         told = "; ".join(f"{name}: {seen}" for name, seen in new.items())
@@ -93,10 +114,16 @@ def _smoke(host: Host, version: str, folder: Path) -> None:
     say("check: the sample's day ended well")
 
 
+def clear(host: Host, version: str) -> None:
+    """Leave nothing of a check that was killed, as far as the release can say where it was."""
+    with suppress(ReleaseError):
+        shutil.rmtree(live_store.places(host, version).state.parent / FOLDER, ignore_errors=True)
+
+
 @contextmanager
 def _folder(host: Host, at: Places) -> Iterator[Path]:
     """Make a folder beside the stores that is the services' user's, and leave nothing of it."""
-    folder = at.state.parent / "candidate-check"
+    folder = at.state.parent / FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # of a check that was killed
     made = host.run_as_service(["mkdir", "-p", "--", str(folder)], None, (), 10)
     if made.returncode:

@@ -182,16 +182,31 @@ def _only(prefix: str) -> dict[str, str]:
 
 def _run(command: Sequence[str], timeout_s: float, **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401  # subprocess's own
     try:
-        return subprocess.run(  # noqa: S603  # nosec B603  # systemd's or a release's own commands
-            command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False,
-            timeout=timeout_s, **options,
+        process = subprocess.Popen(  # noqa: S603  # nosec B603  # systemd's or a release's own commands
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace", start_new_session=True, **options,
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        message = f"`{' '.join(command)}` had not ended after {timeout_s:g} s, and was ended."
-        raise ReleaseError(message) from error
     except OSError as error:
         message = f"`{command[0]}` cannot be run ({error.strerror})."
         raise ReleaseError(message) from error
+    try:
+        said, complained = process.communicate(timeout=timeout_s)
+    except BaseException as error:
+        _kill(process, options)
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        message = f"`{' '.join(command)}` had not ended after {timeout_s:g} s, and was ended."
+        raise ReleaseError(message) from error
+    return subprocess.CompletedProcess(command, process.returncode, said, complained)
+
+
+def _kill(process: subprocess.Popen[str], options: Mapping[str, Any]) -> None:
+    """End a command and all it has started, as its own user: in its sandbox root may signal nobody else's."""
+    whose = {name: options[name] for name in ("user", "group", "extra_groups") if name in options}
+    subprocess.run(  # noqa: S603  # nosec B603  # a command that this process began
+        ["/bin/sh", "-c", "kill -s KILL -- -$1", "sh", str(process.pid)], check=False, capture_output=True, **whose
+    )
+    process.communicate()
 
 
 def _words(ended: subprocess.CompletedProcess[str]) -> str:

@@ -102,6 +102,7 @@ def _build(host: Host, artefact: Artefact, home: Path) -> None:
     shutil.rmtree(home / "wheels")
     _make_read_only(home)
     _try_imports(host, release, home)
+    os.sync()  # of a release whose manifest stands nothing is lost, not even to a power cut
     replace_text(home / MANIFEST, as_text(release))  # from here on it is a release
     say(f"install: {release.version} is installed")
 
@@ -109,7 +110,7 @@ def _build(host: Host, artefact: Artefact, home: Path) -> None:
 def _build_environment(home: Path) -> None:
     """Build the environment at its final path, from the unpacked wheels and nothing else."""
     environment, wheels = home / "venv", home / "wheels"
-    _command([sys.executable, "-m", "venv", "--without-pip", str(environment)])
+    _command([sys.executable, "-I", "-m", "venv", "--without-pip", str(environment)])
     python = str(environment / "bin/python")
     pip = str(next(wheels.glob("pip-*.whl")) / "pip")
     _command(
@@ -119,7 +120,7 @@ def _build_environment(home: Path) -> None:
             "--find-links", str(wheels), "--requirement", str(home / "requirements.txt"),
         ]
     )  # fmt: skip
-    _command([python, "-m", "compileall", "-q", "-j", "2", str(environment / "lib")], may_complain=True)
+    _command([python, "-I", "-m", "compileall", "-q", "-j", "2", str(environment / "lib")], may_complain=True)
 
 
 def _try_imports(host: Host, release: Release, home: Path) -> None:
@@ -156,6 +157,7 @@ def _command(command: list[str], *, may_complain: bool = False) -> None:
         check=False,
         timeout=LONGEST_S,
         env={"PATH": os.environ.get("PATH", "")},
+        cwd="/",  # no folder of somebody's has modules for it
     )
     if ended.returncode and not may_complain:  # packages carry modules of other Pythons, which do not compile
         message = f"`{' '.join(command[:4])} ...` failed: {(ended.stderr or ended.stdout).strip()[-1500:]}"

@@ -15,6 +15,12 @@ def say(line: str) -> None:
         print(line, flush=True)  # noqa: T201  # the tool's output
 
 
+def remark(line: str) -> None:
+    """Tell something beside the steps, where no answer of a command stands."""
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  # as above
+
+
 def alarm(line: str) -> None:
     """Tell a failure: as an error in the journal, plainly to a person at a terminal."""
     prefix = ERROR if "JOURNAL_STREAM" in os.environ else ""

@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 LOCK_WAIT_S = 120.0  # a writer holds it for seconds
 SPARE = 200_000_000  # bytes that stay free beside a copy
+# The target stays whole until all of the copy is on the disk.
 COPY = """
 set -e
 for end in "" .wal; do
-    rm -f -- "$2$end"
     if [ -e "$1$end" ]; then
         cp --reflink=auto -- "$1$end" "$2$end.part"
         sync -- "$2$end.part"
-        mv -- "$2$end.part" "$2$end"
     fi
 done
+mv -- "$2.part" "$2"
+if [ -e "$1.wal" ]; then mv -- "$2.wal.part" "$2.wal"; else rm -f -- "$2.wal"; fi
 """
 
 
@@ -85,11 +86,11 @@ def fingerprint(store: Path) -> str:
     """Return the SHA-256 of a store's file and of what its write-ahead log holds; empty when there is no store."""
     digest = hashlib.sha256()
     for path in (store, Path(f"{store}.wal")):
-        if path.exists():
+        if path.is_file():
             with path.open("rb") as stream:
                 while chunk := stream.read(1 << 20):
                     digest.update(chunk)
-    return digest.hexdigest() if store.exists() else ""
+    return digest.hexdigest() if store.is_file() else ""
 
 
 def copy(host: Host, source: Path, target: Path) -> None:

@@ -15,7 +15,8 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 CONTRACT = 1  # which commands the tool may ask of a release; docs/RELEASE.md lists them
 KINDS = ("portfolio", "prefect-server")
-VERSION = re.compile(r"[0-9][0-9a-z.+]{0,63}")  # a folder's name: no slash, no leading dot
+# A folder's name: no slash, no leading dot. The server's is the beginning of its lock's hash.
+VERSION = re.compile(r"[0-9a-z][0-9a-z.+]{0,63}")
 _FILE = re.compile(r"(wheels|units)/[A-Za-z0-9@._+-]+|requirements\.txt")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from portfolio.release.failures import ReleaseError
-from portfolio.release.journal import say
+from portfolio.release.journal import remark
 
 POOL = "portfolio"
 ONLINE = "ONLINE"
@@ -95,7 +95,7 @@ class PrefectApi:
                 status = error.code if isinstance(error, urllib.error.HTTPError) else None
                 if number + 1 < TRIES and (status is None or status in PASSING):
                     wait_s = FIRST_WAIT_S * 2**number
-                    say(f"  Prefect's API did not do {method} {path} ({error}); asked again in {wait_s:g} s")
+                    remark(f"  Prefect's API did not do {method} {path} ({error}); asked again in {wait_s:g} s")
                     time.sleep(wait_s)
                     continue
                 message = (

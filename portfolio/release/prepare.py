@@ -38,5 +38,11 @@ def _previous(records: Records, serving: str | None) -> str:
     previous = records.replaced_by(serving) if serving else None
     if previous is None:
         message = f"There is no release to go back to: {serving or 'none'} serves, and it replaced none."
+        done = [line for line in records.history() if line["outcome"] == "done"]
+        if done and done[-1]["verb"] == "rollback":
+            message = (
+                f"{serving} serves since a rollback from {done[-1]['from']} at {done[-1]['at']}; one is not undone by "
+                "another. To switch to a release again: `make deploy VERSION=...`."
+            )
         raise RefusedError(message)
     return previous

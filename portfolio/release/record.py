@@ -44,10 +44,12 @@ class Switch:
     can_go_back: bool = True
     before_sha256: str = ""
     migrated_sha256: str = ""
+    # How far an undoing is with giving the store back its state before: "", "begun", "done".
+    put_back: str = ""
     # When scheduling was paused and went on, checks that were unhealthy before, the proving run, seconds of each step.
     paused_at: str = ""
     resumed_at: str = ""
-    unhealthy_before: tuple[str, ...] = ()
+    unhealthy_before: tuple[str, ...] | None = ()  # None: the release before could not say
     smoke_run: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     # Why it is being undone; empty while it goes forward.
@@ -77,7 +79,8 @@ class Records:
         values = _read(self.folder / "switch.json")
         if values is None:
             return None
-        return Switch(**values | {"unhealthy_before": tuple(values["unhealthy_before"])})
+        before = values["unhealthy_before"]
+        return Switch(**values | {"unhealthy_before": None if before is None else tuple(before)})
 
     def keep(self, switch: Switch) -> Switch:
         """Write the switch in hand down, before what it says is done."""
@@ -104,9 +107,10 @@ class Records:
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def replaced_by(self, version: str) -> str | None:
-        """Tell which release a serving one replaced, by the newest switch to it that went well."""
-        to_it = [line for line in self.history() if line["outcome"] == "done" and line["to"] == version]
-        return to_it[-1]["from"] if to_it else None
+        """Tell which release a serving one replaced; None after a rollback, which is not rolled back in its turn."""
+        done = [line for line in self.history() if line["outcome"] == "done"]
+        newest = done[-1] if done else {}
+        return newest["from"] if newest.get("to") == version and newest["verb"] == "switch" else None
 
     def candidate(self) -> str | None:
         """Tell which release was installed last and waits for its switch."""

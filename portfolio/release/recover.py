@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from portfolio.errors import PortfolioError
 from portfolio.release import visible
+from portfolio.release.failures import ReleaseError
 from portfolio.release.journal import alarm, say
 from portfolio.release.switch import PROVED, Options, Switching
 from portfolio.release.undo import READY_S, undo
@@ -31,7 +32,10 @@ def recover(host: Host, records: Records, *, start: bool) -> None:
 
 
 def settle(host: Host, records: Records, switch: Switch) -> None:
-    """Finish a switch whose new release has proved itself; undo any other."""
+    """Finish a switch whose new release has proved itself; undo any other, and one that cannot be finished.
+
+    Raises ReleaseError with nothing changed while Prefect's API does not answer.
+    """
     interrupted = f"Interrupted at {switch.step}."
     if switch.step not in PROVED or switch.undoing:
         undo(host, records, switch, interrupted)
@@ -39,8 +43,10 @@ def settle(host: Host, records: Records, switch: Switch) -> None:
     say(
         f"recover: {switch.verb} to {switch.to_version} was interrupted at {switch.step}; its release has proved itself"
     )
+    if not host.api.wait_ready(READY_S):
+        message = f"Prefect's API at {host.api_url} does not answer: systemctl status prefect-server."
+        raise ReleaseError(message)
     try:
-        host.api.wait_ready(READY_S)
         visible.start_worker(host, switch.to_slot)
         if switch.from_slot:
             stop_worker(host, switch.from_slot, DRAIN_S)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from portfolio.release import candidate, live_store, visible
 from portfolio.release.failures import RefusedError
-from portfolio.release.health import ensure_no_worse, unhealthy
+from portfolio.release.health import ensure_no_worse, health_before
 from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
 from portfolio.release.record import now, with_
@@ -96,12 +96,12 @@ class Switching:
         """Prove the candidate on a copy, and know whether the way back will be open."""
         record = self.record
         plan = candidate.check(self.host, record.to_version, record.from_version, record.expected_change)
-        self._note_plan(plan, unhealthy(self.host, record.from_version) if record.from_version else {})
+        self._note_plan(plan, health_before(self.host, record.from_version))
 
     def _check_old(self) -> None:
         """Know that the release gone back to can read the store, while the serving one is asked for its health."""
         with ThreadPoolExecutor(1) as beside:
-            before = beside.submit(unhealthy, self.host, self.record.from_version or self.record.to_version)
+            before = beside.submit(health_before, self.host, self.record.from_version)
             plan = self._plan_on_live() if self._places.store.exists() else None
             if plan and not plan.can_read:
                 message = (
@@ -119,7 +119,7 @@ class Switching:
     def _places(self) -> live_store.Places:
         return live_store.places(self.host, self.record.to_version)
 
-    def _note_plan(self, plan: Plan | None, before: Mapping[str, str]) -> None:
+    def _note_plan(self, plan: Plan | None, before: Mapping[str, str] | None) -> None:
         can_go_back = self._old_can_read(plan)
         if plan and not can_go_back and self.record.from_version and not self.options.accept_no_rollback:
             message = (
@@ -129,7 +129,8 @@ class Switching:
             raise RefusedError(message)
         store = str(self._places.store) if plan else ""
         migrates = bool(plan and plan.pending)
-        self.note(migrates=migrates, can_go_back=can_go_back, store=store, unhealthy_before=tuple(before))
+        known = None if before is None else tuple(before)
+        self.note(migrates=migrates, can_go_back=can_go_back, store=store, unhealthy_before=known)
 
     def _old_can_read(self, plan: Plan | None) -> bool:
         old = self.record.from_version

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from portfolio.errors import PortfolioError
-from portfolio.release import live_store, visible
+from portfolio.release import candidate, live_store, visible
 from portfolio.release.failures import ReleaseError
 from portfolio.release.host import WEB_SOCKET, WEB_UNIT
 from portfolio.release.journal import alarm, say
@@ -31,7 +31,7 @@ def undo(host: Host, records: Records, switch: Switch, reason: str) -> None:
     switch = records.keep(with_(switch, undoing=switch.undoing or reason))
     alarm(f"{switch.verb} to {switch.to_version} failed at {switch.step}: {switch.undoing} Undoing it.")
     try:
-        resumed = _restored(host, switch)
+        resumed = _restored(host, records, switch)
     except PortfolioError as error:
         alarm(f"{switch.verb} could not be undone: {error} `portfolio-release recover` tries again; so does a boot.")
         raise
@@ -41,15 +41,16 @@ def undo(host: Host, records: Records, switch: Switch, reason: str) -> None:
     alarm(f"{switch.verb} to {switch.to_version} {outcome}: {serving or 'no release'} serves. Reason: {switch.undoing}")
 
 
-def _restored(host: Host, switch: Switch) -> bool:
+def _restored(host: Host, records: Records, switch: Switch) -> bool:
     """Undo what the steps so far have done; tells False when the new release must go on serving."""
     if not _reached(switch, "pause"):
+        candidate.clear(host, switch.to_version)
         return True
     if not host.api.wait_ready(READY_S):
         message = f"Prefect's API at {host.api_url} does not answer: systemctl status prefect-server."
         raise ReleaseError(message)
     if not _reached(switch, "start"):
-        _put_store_back(host, switch)
+        _put_store_back(host, records, switch)
         _resume_old(host, switch)
         return True
     with suppress(ReleaseError):  # it may have no queue yet
@@ -57,7 +58,7 @@ def _restored(host: Host, switch: Switch) -> bool:
     visible.forget_smoke(host, switch.smoke_run)
     if switch.migrates:
         stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
-        if not _put_store_back(host, switch) and not switch.can_go_back:
+        if not _put_store_back(host, records, switch) and not switch.can_go_back:
             return _stay(host, switch)
     _serve_old(host, switch)
     _empty_new_slot(host, switch)
@@ -95,21 +96,27 @@ def _empty_new_slot(host: Host, switch: Switch) -> None:
     host.layout.fill(switch.to_slot, switch.replaced_in_slot)
 
 
-def _put_store_back(host: Host, switch: Switch) -> bool:
-    """Give the store back its state before the migration, unless something was written since."""
-    if not switch.before_sha256:  # nothing was migrated: at most a copy was begun
+def _put_store_back(host: Host, records: Records, switch: Switch) -> bool:
+    """Give the store back its state before the migration, unless something was written since.
+
+    Once begun it is done to its end, and once done never again: the old release may have written since.
+    """
+    if not switch.before_sha256 or switch.put_back == "done":  # nothing was migrated: at most a copy was begun
         return True
     version = switch.from_version or switch.to_version
     at = live_store.places(host, version)
     with live_store.locked(host, at.store) as descriptor:
-        seen = live_store.fingerprint(at.store)
-        if seen == switch.before_sha256:
-            return True
-        # Killed while it migrated: no release has run on the result, so nothing but the migration is lost.
-        if seen != switch.migrated_sha256 and switch.step != "migrate":
-            say(f"undo: the new release has written, so the store stays migrated; the copy is {at.copy}")
-            return False
+        if switch.put_back != "begun":
+            seen = live_store.fingerprint(at.store)
+            if seen == switch.before_sha256:
+                return True
+            # Killed while it migrated: no release has run on the result, so nothing but the migration is lost.
+            if seen != switch.migrated_sha256 and switch.step != "migrate":
+                say(f"undo: the new release has written, so the store stays migrated; the copy is {at.copy}")
+                return False
+            records.keep(with_(switch, put_back="begun"))
         live_store.put_back(host, version, at, descriptor)
+        records.keep(with_(switch, put_back="done"))
         say("undo: the store is as it was before the migration")
     return True
 

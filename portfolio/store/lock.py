@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import sys
 import time
 from contextlib import contextmanager
@@ -87,13 +88,20 @@ def _handed_over(lock_file: Path) -> int | None:
 
 def _opened(lock_file: Path) -> int:
     try:
-        return os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # Root takes the lock too, while a release switches: no link of somebody's leads it to another file.
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     except OSError as error:
         message = (
             f"The store's lock file {lock_file} cannot be opened ({error.strerror}): writing needs a folder that "
             "exists and is writable. Make it, or set DATA_DIR or DUCKDB_FILE to another place."
         )
         raise StoreError(message) from error
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        message = f"The store's lock file {lock_file} must be a file of its own, no link and no pipe: remove it."
+        raise StoreError(message)
+    return descriptor
 
 
 def _acquire(descriptor: int, path: Path, wait_s: float) -> None:

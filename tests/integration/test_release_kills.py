@@ -5,12 +5,13 @@ The table is STEPS x before or after the step has acted. What each line leads to
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from portfolio.release.switch import PROVED, STEPS
-from tests.support.releases.host import release_host
+from tests.support.releases.host import LIVE, release_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +93,60 @@ def test_undoing_is_done_again_when_it_is_killed_too(host, place):
     _serves_alone(host, place)
 
 
+@pytest.mark.parametrize("left", [None, "half a store"], ids=["none", "half"])
+def test_store_is_put_back_whatever_a_kill_in_the_midst_of_it_left(host, left):
+    host.kill_at("start:done", "switch", "--watch-s", "1")
+    _note(host, undoing="Its worker crashed.", put_back="begun")
+    live = host.root / LIVE
+    live.unlink() if left is None else live.write_text(left)
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, "start:done")
+
+
+def test_store_is_put_back_once_what_the_old_release_wrote_since_stays(host):
+    host.kill_at("start:done", "switch", "--watch-s", "1")
+    _note(host, undoing="Its worker crashed.", put_back="done")
+    host.write(LIVE, UNTOUCHED | {"rows": 101})
+    code, words = host.run("recover")
+    assert code == 0, words
+    assert host.store == UNTOUCHED | {"rows": 101}
+    assert host.workers() == {"blue": "1.0"}
+
+
+def test_proved_release_is_not_undone_because_prefect_is_slow_to_start(host):
+    host.kill_at("watch", "switch", "--watch-s", "1")
+    host.power_cut()
+    host.api.dead = True
+    with host.start("recover") as tool:
+        time.sleep(2)
+        assert tool.poll() is None
+        host.api.dead = False
+        words, _ = tool.communicate(timeout=60)
+    assert tool.returncode == 0, words
+    _serves_alone(host, "watch")
+
+
+def test_nothing_stays_of_a_candidate_check_that_was_killed(host):
+    host.kill_at("check", "switch")
+    folder = host.root / "var/lib/portfolio/candidate-check"
+    folder.mkdir()
+    (folder / "portfolio.duckdb").write_text("a copy of the store")
+    host.run("recover")
+    assert not folder.exists()
+
+
+def _note(host: FakeHost, **changes: str) -> None:
+    record = host.read("var/lib/portfolio-release/switch.json")
+    assert changes.keys() <= record.keys()
+    host.write("var/lib/portfolio-release/switch.json", record | changes)
+
+
 def test_store_stays_migrated_when_the_new_release_has_written(host):
     """What was written since the migration is worth more than the old schema, which the old release can do without."""
     host.kill_at("watch", "switch", "--watch-s", "1")
-    host.write("var/lib/portfolio/live/portfolio.duckdb", MIGRATED | {"rows": 101})
-    record = host.read("var/lib/portfolio-release/switch.json") | {"undoing": "A flow failed."}
-    host.write("var/lib/portfolio-release/switch.json", record)
+    host.write(LIVE, MIGRATED | {"rows": 101})
+    _note(host, undoing="A flow failed.")
     host.run("recover")
     assert host.store == MIGRATED | {"rows": 101}
     assert host.workers() == {"blue": "1.0"}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.releases.host import release_host
+from tests.support.releases.host import LIVE, release_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,49 @@ def test_rollback_is_refused_when_there_was_no_release_before(served):
     assert code == 4
     assert "replaced none" in words
     assert serves(served, "1.0", "blue")
+
+
+def test_rollback_is_not_undone_by_another_one(served):
+    served.add("1.1")
+    served.switch()
+    served.run("rollback")
+    code, words = served.run("rollback")
+    assert code == 4
+    assert "serves since a rollback from 1.1" in words
+    assert serves(served, "1.0", "blue")
+    assert served.status()["rollback_to"] is None
+
+
+def test_release_that_breaks_while_it_serves_is_rolled_back_from(served):
+    served.add("1.1")
+    served.switch()
+    served.breaks("1.1", broken="health", signal="broken")
+    code, words = served.run("rollback")
+    assert code == 0, words
+    assert "cannot tell its health" in words
+    assert serves(served, "1.0", "blue")
+
+
+def test_release_that_breaks_while_it_serves_is_replaced_once_nothing_can_be_compared_is_accepted(served):
+    served.add("1.1")
+    served.breaks("1.0", broken="health", signal="broken")
+    code, words = served.switch()
+    assert code == 4
+    assert "1.0 cannot decide on a copy of the store" in words
+    assert "model's files are gone" in words
+    assert serves(served, "1.0", "blue")
+    code, words = served.switch("--expect-signal-change", "1.0 lost its model")
+    assert code == 0, words
+    assert serves(served, "1.1", "green")
+    assert served.history[-1]["expected_change"] == "1.0 lost its model"
+
+
+def test_nothing_is_to_be_reproduced_when_nothing_was_ever_decided(served):
+    served.write(LIVE, served.store | {"decided": False})
+    served.add("1.1")
+    code, words = served.switch()
+    assert code == 0, words
+    assert "no decision is logged yet" in words
 
 
 def test_switch_says_so_when_the_release_serves_already(served):

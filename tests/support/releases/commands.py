@@ -90,6 +90,8 @@ def publish(*_: str) -> int:
 
 
 def health(*_: str) -> int:
+    if "health" in ODD.get("broken", ""):
+        return _refuse("Traceback: no health")
     where = "live" if STORE == LIVE else "copy"
     bad = where in ODD.get("unhealthy", "")
     check = {"check": "signal", "status": "UNHEALTHY" if bad else "HEALTHY", "seen": "nothing decided"}
@@ -104,7 +106,10 @@ def signal(*arguments: str) -> int:
         "regime": {"probabilities": {"calm": 0.25 + ODD.get("rounding", 0.0)}},
     }  # fmt: skip
     ours = answer | ({"weights": {"CASH": 1.0}} if ODD.get("signal") == "differs" else {})
+    if ODD.get("signal") == "broken":
+        return _refuse("The model's files are gone")
     if not json.loads(STORE.read_text())["decided"]:
+        print(json.dumps({"logged": None, "recomputed": None}))
         return _refuse("The log has no decision at all")
     document = {"logged": answer, "recomputed": answer} if "--replay" in arguments else ours
     print(json.dumps(document))

@@ -68,6 +68,10 @@ class FakeHost:
             (folder / "odd.json").write_text(json.dumps(odd))
         self.write("var/lib/portfolio-release/candidate.json", {"version": version})
 
+    def breaks(self, version: str, **odd: Any) -> None:
+        """Have an installed release go wrong from now on."""
+        self.write(f"opt/portfolio/releases/{version}/odd.json", odd)
+
     def write(self, path: str, document: Any) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(json.dumps(document))

@@ -88,6 +88,22 @@ def test_holder_is_unknown_when_what_stands_there_is_stale_or_torn(tmp_path: Pat
         assert json.loads(lock_path(store).read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_lock_is_refused_when_its_file_is_a_link_and_what_it_leads_to_is_as_it_was(tmp_path: Path, make) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    make(lock_path(tmp_path / "store.duckdb"), precious)
+    with pytest.raises(StoreError, match=r"store\.duckdb\.lock"), writer_lock(tmp_path / "store.duckdb"):
+        pass
+    assert precious.read_text() == "keep me"
+
+
+def test_lock_is_refused_when_its_file_is_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(lock_path(tmp_path / "store.duckdb"))
+    with pytest.raises(StoreError, match="no pipe"), writer_lock(tmp_path / "store.duckdb"):
+        pass
+
+
 def test_lock_is_refused_with_the_folder_named_when_there_is_no_such_folder(tmp_path: Path) -> None:
     store = tmp_path / "nowhere" / "portfolio.duckdb"
     with (
