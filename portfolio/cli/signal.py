@@ -58,7 +58,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         with open_reader(begun.settings.store_path, begun.settings.source) as store:
             again = replay(store, begun, session)
     except NotLoggedError:
-        if arguments.json:
+        if arguments.json and session is None:  # an answer as well: nothing was ever decided
             print(json.dumps({"agrees": None, "differs_in": [], "logged": None, "recomputed": None}, indent=2))
         raise
     different = differing(again.logged, again.recomputed)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portfolio.errors import ExitCode, PortfolioError
 from portfolio.release import candidate
@@ -23,6 +23,7 @@ from portfolio.release.prepare import prepared
 from portfolio.release.prune import prune
 from portfolio.release.record import Records
 from portfolio.release.recover import recover, settle
+from portfolio.release.restore import restore
 from portfolio.release.status import in_words, status
 from portfolio.release.switch import Options, Switching
 from portfolio.release.undo import undo
@@ -32,6 +33,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 KEEP = 3
+# Which verbs take an argument, its names, and what argparse is told of it.
+ARGUMENTS: tuple[tuple[set[str], tuple[str, ...], dict[str, Any]], ...] = (
+    ({"install"}, ("artefact",), {"type": Path}),
+    (
+        {"check", "switch"},
+        ("--expect-signal-change",),
+        {"metavar": "REASON", "default": "", "help": "it decides otherwise, and why"},
+    ),
+    (
+        {"switch"},
+        ("--accept-no-rollback",),
+        {"action": "store_true", "help": "the old release cannot read the new store"},
+    ),
+    ({"switch"}, ("--watch-s",), {"type": float, "default": 300.0, "help": "how long the new release is watched"}),
+    (
+        {"restore"},
+        ("backup",),
+        {"nargs": "?", "default": "", "help": "a backup's name or folder (default: the newest)"},
+    ),
+    ({"restore"}, ("--force",), {"action": "store_true", "help": "replace a good store, too; it is kept aside"}),
+    (
+        {"switch", "rollback", "restore", "drain"},
+        ("--drain-s",),
+        {"type": float, "default": 900.0, "help": "longest wait for a running flow"},
+    ),
+    ({"status"}, ("--json",), {"action": "store_true", "help": "one JSON document on stdout"}),
+    ({"prune"}, ("--keep",), {"type": int, "default": KEEP, "help": "how many of the newest stay"}),
+    ({"drain", "wait-online"}, ("slot",), {"choices": SLOTS}),
+)
 EXAMPLE = (
     "example:\n  portfolio-release install portfolio-0.4.1.tar\n  portfolio-release switch\n  portfolio-release status"
 )
@@ -67,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         ("check", "prove the waiting release on a copy of the live store", _check),
         ("switch", "make the waiting release the serving one", _switch),
         ("rollback", "go back to the release that the serving one replaced", _rollback),
+        ("restore", "bring a backup back, with the worker stopped meanwhile", _restore),
         ("recover", "finish or undo an interrupted switch; at a boot, start what serves", _recover),
         ("status", "slots, who serves since when, the last switch", _status),
         ("prune", "remove old releases, never one that is needed", _prune),
@@ -80,21 +111,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_arguments(name: str, verb: argparse.ArgumentParser) -> None:
-    if name == "install":
-        verb.add_argument("artefact", type=Path)
-    if name in {"check", "switch"}:
-        verb.add_argument("--expect-signal-change", metavar="REASON", default="", help="it decides otherwise, and why")
-    if name == "switch":
-        verb.add_argument("--accept-no-rollback", action="store_true", help="the old release cannot read the new store")
-        verb.add_argument("--watch-s", type=float, default=300.0, help="how long the new release is watched")
-    if name in {"switch", "rollback", "drain"}:
-        verb.add_argument("--drain-s", type=float, default=900.0, help="longest wait for a running flow")
-    if name == "status":
-        verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    if name == "prune":
-        verb.add_argument("--keep", type=int, default=KEEP, help="how many of the newest stay")
-    if name in {"drain", "wait-online"}:
-        verb.add_argument("slot", choices=SLOTS)
+    for verbs, flags, options in ARGUMENTS:
+        if name in verbs:
+            verb.add_argument(*flags, **options)
 
 
 def _alone(verb: Callable[[argparse.Namespace, Host, Records], None]) -> Callable[..., None]:
@@ -153,6 +172,11 @@ def _go(host: Host, records: Records, verb: str, options: Options) -> None:
         undo(host, records, switching.record, str(error) or type(error).__name__)
         raise
     say(f"{verb}: {record.to_version} serves; scheduling was paused for {switching.record.paused_s():g} s")
+
+
+@_alone
+def _restore(arguments: argparse.Namespace, host: Host, _: Records) -> None:
+    restore(host, arguments.backup, arguments.drain_s, force=arguments.force)
 
 
 def _recover(_: argparse.Namespace, host: Host, records: Records) -> None:

@@ -203,3 +203,12 @@ def test_replay_command_says_what_to_do_when_there_is_no_such_session(story, ses
     ended = portfolio(story.folder, "signal", "--replay", session, "--json", settings={"DATA_DIR": str(story.folder)})
     assert (ended.returncode, ended.stdout) == (code, "")
     assert told in ended.stderr.splitlines()[-1]
+
+
+def test_replay_command_answers_that_nothing_was_ever_decided(tmp_path):
+    settings = {"DATA_DIR": str(tmp_path)}
+    assert portfolio(tmp_path, "update", "--source", "sample", settings=settings).returncode == 0
+    ended = portfolio(tmp_path, "signal", "--source", "sample", "--replay", "--json", settings=settings)
+    assert ended.returncode == 1
+    assert document(ended)["logged"] is None
+    assert "no decision at all" in ended.stderr

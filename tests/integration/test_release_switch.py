@@ -263,6 +263,27 @@ def test_switch_fails_and_ends_nothing_when_a_flow_takes_too_long(served):
     assert served.store["schema"] == 1
 
 
+def test_backup_is_restored_with_no_worker_and_the_worker_goes_on(served):
+    code, words = served.run("restore", "20261120T211502Z-73a0d2", "--force")
+    assert code == 0, words
+    assert served.store["restored"] == {"from": "20261120T211502Z-73a0d2", "forced": True, "workers": []}
+    assert serves(served, "1.0", "blue")
+
+
+def test_worker_goes_on_when_a_backup_is_refused(served):
+    served.breaks("1.0", restore="refuses")
+    code, words = served.run("restore", "newest")
+    assert code == 1
+    assert "the backup is damaged" in words
+    assert serves(served, "1.0", "blue")
+
+
+def test_nothing_is_restored_where_nothing_serves(host):
+    code, words = host.run("restore")
+    assert code == 4
+    assert "Nothing serves here" in words
+
+
 def test_second_command_is_refused_and_names_the_first(served):
     served.add("1.1", sample_s=5)
     with served.start("switch", "--watch-s", "0") as first:

@@ -24,6 +24,12 @@ UNHEALTHY_WHEN_SERVING = """\
 
     serves = os.path.realpath("/opt/portfolio/current") == os.path.dirname(sys.prefix)
     return Status.UNHEALTHY if serves else max(check.status for check in checks)"""
+FAILS_LIVE = """\
+-- min_reader: 1
+CREATE TABLE core.of_the_next_release (noted VARCHAR);
+SELECT error('no such table in the live store') FROM duckdb_databases() WHERE path LIKE '/var/lib/portfolio/%'
+    AND path NOT LIKE '%/candidate-check/%';
+"""
 CRASH = """\
     if "--register-only" not in (argv or sys.argv):
         raise SystemExit("this release's worker cannot start")"""
@@ -64,6 +70,9 @@ ODD = {
                 "-- min_reader: 1\nALTER TABLE core.no_such_table ADD COLUMN x INTEGER;\n",
             ),
         ),
+    ),
+    "migration-fails-live": Odd(
+        "9.10+migration.fails.live", files=((MIGRATION.format(name="broken_live"), FAILS_LIVE),)
     ),
     "signal-differs": Odd(
         "9.5+signal.differs",

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from tests.support.bad_releases import ODD
 from tests.support.machine.power import cut_power, switch_on
 from tests.support.machine.proof import FIRST, FULL, REBOOT_S, SECOND
 from tests.support.machine.releases import (
+    as_portfolio,
     history,
     hold_release_tool,
     is_held,
@@ -22,9 +24,11 @@ from tests.support.machine.releases import (
     serving,
     settled,
 )
-from tests.support.machine.shell import attempt, on
+from tests.support.machine.shell import attempt, document, on
 
 SHORT_KILLS = [("flip", 0), ("prove", 0.5), ("resume", 0)]
+LONG_STEPS = ("check", "start", "prove", "drain", "watch")
+MIGRATION_KILLS = [("pause", 0), ("wait", 0.5), ("copy", 0), ("migrate", 0.5), ("migrate", 0)]
 REBOOTS = 3 if FULL else 1
 STEP_COMES_S = 240
 
@@ -41,10 +45,10 @@ def steps(machine):
     return list(history(machine)[-1]["step_s"])
 
 
-def interrupted_at(machine, step, interrupt):
+def interrupted_at(machine, step, interrupt, version=None):
     """Begin a deploy, interrupt it at a step, and return what became of the controller's command."""
     hold_release_tool(machine, step)
-    process = make_started(machine, "deploy", VERSION=other_version(machine))
+    process = make_started(machine, "deploy", VERSION=version or other_version(machine))
     try:
         until = time.monotonic() + STEP_COMES_S
         while time.monotonic() < until and not is_held(machine) and process.poll() is None:
@@ -57,9 +61,39 @@ def interrupted_at(machine, step, interrupt):
     return process.returncode, said
 
 
+def test_killed_migration_leaves_the_old_release_and_the_old_store(machine, figure):
+    rows = MIGRATION_KILLS if FULL else MIGRATION_KILLS[-1:]
+    before, migrates, wrong = serving(machine), ODD["migrates"].version, {}
+    for step, after_s in rows:
+        code, said = interrupted_at(
+            machine, step, lambda after_s=after_s: kill_release_tool(machine, after_s), migrates
+        )
+        disorder, after = settled(machine), serving(machine)
+        plan = document(machine, as_portfolio("migrate --plan --json", f"releases/{migrates}"))
+        figure(
+            "kill -9 of the release tool", {"step": step, "after s": after_s, "after": after[1], "deploy said": code}
+        )
+        if code == 0 or disorder or after != before or not plan["pending"]:
+            wrong[f"{step} + {after_s} s"] = {"disorder": disorder, "plan": plan, "said": said[-1500:]}
+    assert wrong == {}
+
+
+def test_release_that_migrates_is_switched_to_and_rolled_back_from(machine, figure):
+    before = serving(machine)
+    ended = make(machine, "deploy", VERSION=ODD["migrates"].version)
+    assert ended.code == 0, ended.said[-4000:]
+    assert settled(machine) == []
+    figure("switch with a migration", {"s": ended.seconds, "paused_s": history(machine)[-1]["paused_s"]})
+    back = make(machine, "rollback")
+    assert back.code == 0, back.said[-4000:]
+    assert serving(machine)[1] == before[1]
+    assert settled(machine) == []
+
+
 def test_killed_tool_leaves_one_release_serving_whatever_the_step(machine, steps, figure):
-    # At the first instant of each step; and in the midst of those that take a while, or just behind those that do not.
-    rows = [(step, after_s) for step in steps for after_s in (0, 0.5)] if FULL else SHORT_KILLS
+    # At the first instant of each step, and in the midst of those that take a while.
+    rows = [(step, after_s) for step in steps for after_s in (0, 0.5) if not after_s or step in LONG_STEPS]
+    rows = rows if FULL else SHORT_KILLS
     wrong = {}
     for step, after_s in rows:
         before = serving(machine)[1]

@@ -15,4 +15,4 @@ PEAK_MB = 2000
 BAD_RELEASE_S = 300
 # Bad releases that the short proof has time for: refused before the switch, failing in its midst, failing at its end;
 # and a good one that migrates.
-SHORT_BAD = ("signal-differs", "worker-crashes", "health-fails-live", "disk-full", "migrates")
+SHORT_BAD = ("signal-differs", "migration-fails-live", "worker-crashes", "health-fails-live", "disk-full", "migrates")

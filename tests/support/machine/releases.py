@@ -100,7 +100,7 @@ def disorder(at: Place) -> list[str]:
         ),
         "no portfolio_release_info",
     )
-    plan = attempt(at, _as_portfolio("migrate --plan --json"))
+    plan = attempt(at, as_portfolio("migrate --plan --json"))
     found = {
         f"switch.json is left: {switch_in_hand(at)}": switch_in_hand(at) is not None,
         f"the serving worker is {active[slot]}": active[slot] != "active",
@@ -128,9 +128,10 @@ def settled(at: Place, seconds: float = 90) -> list[str]:
         time.sleep(1)
 
 
-def _as_portfolio(command: str) -> str:
+def as_portfolio(command: str, release: str = "current") -> str:
+    """Say how a release's command is run as the services run it; `release` is below /opt/portfolio."""
     become = "setpriv --reuid=portfolio --regid=portfolio --init-groups --reset-env"
-    return f"cd /etc/portfolio && {become} /opt/portfolio/current/venv/bin/portfolio {command}"
+    return f"cd /etc/portfolio && {become} /opt/portfolio/{release}/venv/bin/portfolio {command}"
 
 
 def _status_is_true(status: dict[str, Any], slot: str, version: str) -> bool:

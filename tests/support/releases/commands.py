@@ -89,6 +89,20 @@ def publish(*_: str) -> int:
     return 0
 
 
+def restore(*arguments: str) -> int:
+    if ODD.get("restore") == "refuses":
+        return _refuse("the backup is damaged")
+    workers = [unit.name for unit in (ROOT / "units").glob("portfolio-worker@*")]
+    restored = {"from": arguments[0], "forced": "--force" in arguments, "workers": workers}
+    _write(json.loads(STORE.read_text()) | {"restored": restored})
+    print("Restored.")
+    return 0
+
+
+def report(*_: str) -> int:
+    return publish()
+
+
 def health(*_: str) -> int:
     if "health" in ODD.get("broken", ""):
         return _refuse("Traceback: no health")
@@ -134,7 +148,7 @@ def _refuse(why: str) -> int:
 
 COMMANDS = {
     "config": config, "migrate": migrate, "publish": publish, "health": health, "signal": signal, "orders": orders,
-    "run": run,
+    "run": run, "restore": restore, "report": report,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -12,31 +13,36 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.prefect_client import SOON_S, patient_client
 
 
+@dataclass
+class Locked:
+    """What a Prefect server was asked, and how many requests it answers with 503 first."""
+
+    asked: list[str] = field(default_factory=list)
+    refusals: int = 0
+
+
 @pytest.fixture
 def locked():
-    """A Prefect server that answers 503 as often as its list says, and counts what it was asked."""
+    known = Locked()
 
-    class Locked(BaseHTTPRequestHandler):
+    class Answers(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.server.asked.append(self.path)
-            status = 503 if len(self.server.asked) <= self.server.refusals else 200
-            self.send_response(status)
+            known.asked.append(self.path)
+            self.send_response(503 if len(known.asked) <= known.refusals else 200)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *_):
+        def log_message(self, format, *args):  # noqa: A002  # the library's name
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Locked)
-    server.asked, server.refusals = [], 0
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"}):
-        yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"}):
+            yield known
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
