@@ -94,6 +94,10 @@ restore: $(DEPLOY_VENV)/.done ## a backup becomes the store: BACKUP=, INVENTORY=
 
 INVENTORY ?= staging
 ANSIBLE = PATH="$(DEPLOY_BIN):$$PATH" ansible-playbook --inventory inventories/$(INVENTORY)
+# A folder is meant from where make was typed, and the playbooks run elsewhere.
+ifneq ($(wildcard $(BACKUP)/manifest.json),)
+override BACKUP := $(abspath $(BACKUP))
+endif
 # Read by the playbooks from the environment.
 export VERSION HOST EXPECT_SIGNAL_CHANGE ACCEPT_NO_ROLLBACK BACKUP FORCE
 
@@ -112,6 +116,7 @@ vps-scenario: $(VENV)/.dev $(DEPLOY_VENV)/.done
 	@rm -f build/machine/*-figures.jsonl
 	cd ansible && PATH="$(DEPLOY_BIN):$$PATH" VPS_PROOF=$(VPS_PROOF) molecule test
 	@$(PYTHON) -m tests.support.machine proven
+	@rm -f dist/portfolio-9.*+*.tar
 
 clean: ## remove what make made, except data and backups
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* coverage.xml htmlcov

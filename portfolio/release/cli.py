@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,7 @@ def _alone(verb: Callable[[argparse.Namespace, Host, Records], None]) -> Callabl
     """Do a verb as the only one on this host, after what an earlier one has left behind."""
 
     def act(arguments: argparse.Namespace, host: Host, records: Records) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away ends no switch
         with records.alone(arguments.verb):
             if left := records.switch():
                 settle(host, records, left)

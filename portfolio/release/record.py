@@ -56,9 +56,12 @@ class Switch:
     undoing: str = ""
 
     def paused_s(self) -> float:
-        """How long scheduling stood still, as far as it is known."""
+        """How long scheduling stood still, as far as it is known.
+
+        Without a migration that is while the new worker starts and takes over what waits in the old queue.
+        """
         if not self.paused_at:
-            return 0.0
+            return self.seconds.get("start", 0.0) if self.from_slot else 0.0
         until = datetime.fromisoformat(self.resumed_at) if self.resumed_at else datetime.now(UTC)
         return round((until - datetime.fromisoformat(self.paused_at)).total_seconds(), 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,12 +47,12 @@ def test_first_switch_of_a_host_serves_from_blue(served):
     assert [(line["from"], line["to"], line["outcome"]) for line in served.history] == [(None, "1.0", "done")]
 
 
-def test_second_switch_serves_from_green_and_pauses_nothing_when_nothing_is_migrated(served):
+def test_second_switch_serves_from_green_and_pauses_only_while_its_worker_starts_when_nothing_is_migrated(served):
     served.add("1.1")
     code, words = served.switch()
     assert code == 0, words
     assert serves(served, "1.1", "green")
-    assert served.history[-1]["paused_s"] == 0
+    assert served.history[-1]["paused_s"] == served.history[-1]["step_s"]["start"]
     assert served.status()["rollback_to"] == "1.0"
 
 
@@ -282,6 +283,19 @@ def test_nothing_is_restored_where_nothing_serves(host):
     code, words = host.run("restore")
     assert code == 4
     assert "Nothing serves here" in words
+
+
+def test_switch_goes_on_when_the_terminal_it_was_typed_at_is_closed(served):
+    served.add("1.1")
+    (served.records / "hold-at").write_text("start")
+    with served.start("switch", "--watch-s", "0") as tool:
+        while not (served.records / "held").exists():
+            assert tool.poll() is None
+        tool.send_signal(signal.SIGHUP)
+        (served.records / "hold-at").unlink()
+        words, _ = tool.communicate(timeout=60)
+    assert tool.returncode == 0, words
+    assert serves(served, "1.1", "green")
 
 
 def test_second_command_is_refused_and_names_the_first(served):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
 from tests.support.machine.loopback import prefect
+from tests.support.machine.place import PROJECT
 from tests.support.machine.proof import FIRST, FULL, SECOND
-from tests.support.machine.shell import attempt, on
+from tests.support.machine.shell import attempt, document, on, ssh_options
 
 
 def test_hardening_index_is_better_than_the_bare_machines(machine, figure):
@@ -28,6 +30,18 @@ def test_old_releases_are_pruned_and_those_in_a_slot_stay(machine):
     assert in_slots <= names
     assert len(names) <= 4
     assert in_slots & {FIRST, SECOND}
+
+
+def test_trades_are_booked_from_the_laptop_as_the_docs_say(machine):
+    command = "install -m 644 /dev/stdin /tmp/fills.csv && portfolio ledger import /tmp/fills.csv"
+    assert command in (PROJECT / "docs/DEPLOY.md").read_text()
+    fills = (PROJECT / "docs/ledger-example.csv").read_text()
+    booked = subprocess.run(
+        ["/usr/bin/ssh", *ssh_options(machine), f"root@{machine.address}", command],
+        input=fills, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert booked.returncode == 0, booked.stderr
+    assert document(machine, "portfolio ledger show --json")
 
 
 def test_no_run_is_left_running_or_was_run_twice(machine):
