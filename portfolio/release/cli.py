@@ -28,7 +28,7 @@ from portfolio.release.restore import restore
 from portfolio.release.status import in_words, status
 from portfolio.release.switch import Options, Switching
 from portfolio.release.undo import undo
-from portfolio.release.worker import drain, wait_online
+from portfolio.release.worker import DRAIN_S, drain, wait_online
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ ARGUMENTS: tuple[tuple[set[str], tuple[str, ...], dict[str, Any]], ...] = (
     (
         {"switch", "rollback", "restore", "drain"},
         ("--drain-s",),
-        {"type": float, "default": 900.0, "help": "longest wait for a running flow"},
+        {"type": float, "default": DRAIN_S, "help": "longest wait for a running flow"},
     ),
     ({"status"}, ("--json",), {"action": "store_true", "help": "one JSON document on stdout"}),
     ({"prune"}, ("--keep",), {"type": int, "default": KEEP, "help": "how many of the newest stay"}),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from portfolio.release.host import Host
     from portfolio.release.record import Records, Switch
 
-DRAIN_S = 300.0
+RECOVER_DRAIN_S = 300.0
 
 
 def recover(host: Host, records: Records, *, start: bool) -> None:
@@ -49,7 +49,7 @@ def settle(host: Host, records: Records, switch: Switch) -> None:
     try:
         visible.start_worker(host, switch.to_slot)
         if switch.from_slot:
-            stop_worker(host, switch.from_slot, DRAIN_S)
+            stop_worker(host, switch.from_slot, RECOVER_DRAIN_S)
         visible.restart_web(host)
         Switching(host, records, switch, Options(watch_s=0)).finish()
     except PortfolioError as error:

@@ -19,7 +19,7 @@ from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
 from portfolio.release.record import now, with_
 from portfolio.release.watch import watch
-from portfolio.release.worker import stop_worker, wait_idle
+from portfolio.release.worker import DRAIN_S, stop_worker, wait_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class Options:
     expected_change: str = ""
     accept_no_rollback: bool = False
     watch_s: float = 300.0
-    drain_s: float = 900.0
+    drain_s: float = DRAIN_S
 
 
 class Switching:

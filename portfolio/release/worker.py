@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portfolio.release.layout import Slot
     from portfolio.release.record import Records
 
+DRAIN_S = 900.0  # longest wait for a running flow; a first fetch with all its retries takes less
 POLL_S = 0.5
 QUIET_POLLS = 3  # between two steps of starting a flow a worker has no child for a moment
 ONLINE_S = 120.0  # a start on a busy host takes ten; Prefect's server may be starting too

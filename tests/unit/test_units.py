@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from portfolio.release.worker import DRAIN_S
+
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 PACKAGED = Path("/usr/lib/systemd/system")  # targets and slices that ours refer to
@@ -89,10 +91,8 @@ def test_service_is_bounded_and_calculates_on_one_thread(unit):
 
 
 def test_worker_is_given_longer_to_end_than_its_flows_are():
-    tool = (UNITS.parent / "portfolio/release/cli.py").read_text("utf-8")
-    drain_s = re.findall(r'"--drain-s", type=float, default=(\d+)', tool)
     stop_s = ENDS_FLOWS_AFTER.findall(text_of("portfolio-worker@.service"))
-    assert int(stop_s[0]) > int(drain_s[0])
+    assert int(stop_s[0]) > DRAIN_S
 
 
 def test_services_fit_a_host_of_two_gigabytes():
