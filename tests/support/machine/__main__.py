@@ -23,6 +23,7 @@ EXPECTED_FIGURES = (
     "rollback, s",
     "bad release worker-crashes",
     "kill -9 of the release tool",
+    "restore of a lost store, s",
     "reboot to ready, s",
 )
 
