@@ -121,7 +121,15 @@ def _migrate_aside(path: Path, pending: tuple[Migration, ...]) -> None:
 
 def _apply(connection: duckdb.DuckDBPyConnection, steps: tuple[Migration, ...]) -> None:
     for step in steps:
-        connection.execute(step.sql)
+        try:
+            connection.execute(step.sql)
+        except duckdb.Error as error:
+            told = str(error).strip().splitlines()[0]
+            message = (
+                f"Step {step.version:04d} {step.name} of release {portfolio.__version__} fails on this store: {told}. "
+                "The store is as it was: go on with the release before, and report this."
+            )
+            raise StoreError(message) from error
         connection.execute(
             "INSERT INTO core.migrations VALUES (?, ?, ?, now(), ?)",
             [step.version, step.name, step.min_reader, portfolio.__version__],
