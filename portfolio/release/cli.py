@@ -186,7 +186,9 @@ def _recover(_: argparse.Namespace, host: Host, records: Records) -> None:
         with records.alone("recover"):
             # After a command of its own that ended well (systemd's ExecStopPost=) there is nothing to start.
             recover(host, records, start="SERVICE_RESULT" not in os.environ)
-    except BusyError as error:  # a switch is at work, and knows what it does
+    except BusyError as error:
+        if "SERVICE_RESULT" not in os.environ:  # so that systemd tries again: the other command may leave it undone
+            raise
         say(f"recover: {error}")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from portfolio.release.host import Host
 
 LOCK_WAIT_S = 120.0  # a writer holds it for seconds
+MIGRATION_COPIES = 3  # ours, and the two that a release makes: one that it keeps, one that it builds aside
 SPARE = 200_000_000  # bytes that stay free beside a copy
 # The target stays whole until all of the copy is on the disk.
 COPY = """
@@ -35,6 +36,19 @@ done
 mv -- "$2.part" "$2"
 if [ -e "$1.wal" ]; then mv -- "$2.wal.part" "$2.wal"; else rm -f -- "$2.wal"; fi
 """
+# Needs no room, and may be done again after a kill at any point. $3, where given, is another name for what is replaced.
+PUT_BACK = """
+set -e
+for end in "" .wal; do
+    if [ -n "$3" ] && [ -e "$1" ] && [ -e "$2$end" ]; then ln -f -- "$2$end" "$3$end"; fi
+done
+if [ -e "$1" ]; then
+    rm -f -- "$2.wal"
+    mv -- "$1" "$2"
+fi
+if [ -e "$1.wal" ]; then mv -- "$1.wal" "$2.wal"; fi
+sync -- "${2%/*}"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +56,17 @@ class Places:
     """Where the settings have the store and what belongs to it."""
 
     store: Path
+    published: Path
     state: Path
 
     @property
     def copy(self) -> Path:
         """The copy that a switch takes before it migrates; the next switch replaces it."""
         return self.store.with_name(f"{self.store.stem}.before-switch{self.store.suffix}")
+
+    def replaced(self, instant: str) -> Path:
+        """Name what an undoing replaces, beside the store."""
+        return self.store.with_name(f"{self.store.stem}.replaced-{instant.replace(':', '')}{self.store.suffix}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +81,15 @@ class Plan:
 def places(host: Host, version: str) -> Places:
     """Ask a release where the settings have its store; raises ReleaseError when the settings break a rule."""
     answer = host.answer_of(version, "portfolio", "config", "show", "--json")["paths"]
-    return Places(Path(answer["store"]), Path(answer["state"]))
+    return Places(Path(answer["store"]), Path(answer["published"]), Path(answer["state"]))
 
 
 @contextmanager
-def locked(host: Host, store: Path) -> Iterator[int]:
+def locked(host: Host, store: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[int]:
     """Hold the store's lock; yields the descriptor to hand over. The lock's file is the services' user's."""
     if not lock_path(store).exists():
         _as_service(host, ["touch", "--", str(lock_path(store))])
-    with writer_lock(store, LOCK_WAIT_S) as descriptor:
+    with writer_lock(store, wait_s) as descriptor:
         yield descriptor
 
 
@@ -93,13 +112,14 @@ def fingerprint(store: Path) -> str:
     return digest.hexdigest() if store.is_file() else ""
 
 
-def copy(host: Host, source: Path, target: Path) -> None:
-    """Copy a closed store under its lock; raises RefusedError when the disk has too little room."""
-    size, free = source.stat().st_size, shutil.disk_usage(target.parent).free
-    if free < size + SPARE:
+def copy(host: Host, source: Path, target: Path, copies: int = 1) -> None:
+    """Copy a closed store under its lock; raises RefusedError when the disk has no room for so many copies of it."""
+    needed, free = copies * source.stat().st_size + SPARE, shutil.disk_usage(target.parent).free
+    if free < needed:
+        what = "A copy of the store needs" if copies == 1 else "Copying and migrating the store need"
         message = (
-            f"A copy of the store needs {(size + SPARE) / 1e6:.0f} MB in {target.parent} ({SPARE / 1e6:.0f} of them "
-            f"stay free) and there are {free / 1e6:.0f}: make room."
+            f"{what} {needed / 1e6:.0f} MB in {target.parent} ({SPARE / 1e6:.0f} of them stay free) and there are "
+            f"{free / 1e6:.0f}: make room."
         )
         raise RefusedError(message)
     _as_service(host, ["/bin/sh", "-c", COPY, "sh", str(source), str(target)])
@@ -110,10 +130,14 @@ def migrate(host: Host, version: str, descriptor: int) -> None:
     host.must(version, "portfolio", "migrate", settings={HANDED_OVER: str(descriptor)}, fds=(descriptor,))
 
 
-def put_back(host: Host, version: str, at: Places, descriptor: int) -> None:
-    """Give the store back its state before the switch, and let the old release publish it."""
-    copy(host, at.copy, at.store)
+def publish(host: Host, version: str, descriptor: int) -> None:
+    """Let a release publish the live store under the lock that is held."""
     host.must(version, "portfolio", "publish", settings={HANDED_OVER: str(descriptor)}, fds=(descriptor,))
+
+
+def put_back(host: Host, at: Places, replaced: Path | None) -> None:
+    """Let the copy take the store's place again; what it replaces keeps the other name, where one is given."""
+    _as_service(host, ["/bin/sh", "-c", PUT_BACK, "sh", str(at.copy), str(at.store), str(replaced or "")])
 
 
 def _as_service(host: Host, command: list[str]) -> None:

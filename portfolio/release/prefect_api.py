@@ -74,6 +74,11 @@ class PrefectApi:
         since = datetime.now(UTC) - STARTING
         return any(datetime.fromisoformat(run["state"]["timestamp"]) > since for run in found)
 
+    def queues_of_deployments(self) -> frozenset[str]:
+        """Return the queues that our pool's deployments put their runs in."""
+        wanted = {"work_pools": {"name": {"any_": [POOL]}}}
+        return frozenset(item["work_queue_name"] for item in self.ask("POST", "/deployments/filter", wanted))
+
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> str:
         """Ask for a run of a deployment, `flow/name`, and return its id."""
         found = self.ask("GET", f"/deployments/name/{deployment}")

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from portfolio.release.host import Host
     from portfolio.release.record import Records
 
-# An environment of Prefect's server is named by its lock; what else stands beside them is not the tool's.
-LOCK_HASH = re.compile(r"[0-9a-f]{12}")
-
 LOCK_HASH = re.compile(r"[0-9a-f]{12}")  # names a server's environment; what else stands there is not ours
 
 

@@ -97,7 +97,7 @@ class Records:
             "slot": switch.to_slot, "outcome": outcome, "reason": reason, "paused_s": switch.paused_s(),
             "step_s": switch.seconds, "expected_change": switch.expected_change, "started_at": switch.started_at,
         }  # fmt: skip
-        if self._newest_begun() != switch.started_at:  # killed between the two: the line is there
+        if self._newest() != (switch.started_at, outcome):  # killed between the two: the line is there
             _append(self.folder / "history.jsonl", json.dumps(line))
         (self.folder / "switch.json").unlink(missing_ok=True)
 
@@ -128,9 +128,9 @@ class Records:
         else:
             replace_text(path, json.dumps({"version": version, "at": now()}) + "\n")
 
-    def _newest_begun(self) -> str:
+    def _newest(self) -> tuple[str, str]:
         history = self.history()
-        return history[-1]["started_at"] if history else ""
+        return (history[-1]["started_at"], history[-1]["outcome"]) if history else ("", "")
 
     @contextmanager
     def alone(self, verb: str) -> Iterator[None]:

@@ -18,7 +18,8 @@ def status(host: Host, records: Records) -> dict[str, Any]:
     """Return everything as plain values; what cannot be asked is None."""
     serving, history, switch = host.layout.serving_slot(), records.history(), records.switch()
     version = host.layout.version_in(serving)
-    to_it = [line for line in history if line["outcome"] == "done" and line["to"] == version]
+    # A switch that failed and could not be undone leaves its new release serving, too.
+    to_it = [line for line in history if line["outcome"] != "rolled-back" and line["to"] == version]
     return {
         "serving": {"slot": serving, "version": version, "since": to_it[-1]["at"] if to_it else None},
         "slots": {slot: _slot(host, slot) for slot in SLOTS},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from portfolio.errors import StoreBusyError
 from portfolio.release import candidate, live_store, visible
 from portfolio.release.failures import RefusedError
 from portfolio.release.health import ensure_no_worse, health_before
@@ -19,7 +20,7 @@ from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
 from portfolio.release.record import now, with_
 from portfolio.release.watch import watch
-from portfolio.release.worker import DRAIN_S, stop_worker, wait_idle
+from portfolio.release.worker import DRAIN_S, leave_worker, stop_worker, wait_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ class Switching:
         self.records = records
         self.record = record
         self.options = options
-        self._begun = time.monotonic()
+        self._left_alone = False  # the old worker, which has a flow that does not end
 
     def forward(self) -> None:
         """Do every step; what a step raises leaves the record as it is, to be undone."""
@@ -100,8 +101,9 @@ class Switching:
 
     def _check_old(self) -> None:
         """Know that the release gone back to can read the store, while the serving one is asked for its health."""
-        with ThreadPoolExecutor(1) as beside:
+        with ThreadPoolExecutor(2) as beside:
             before = beside.submit(health_before, self.host, self.record.from_version)
+            known = beside.submit(health_before, self.host, self.record.to_version)
             plan = self._plan_on_live() if self._places.store.exists() else None
             if plan and not plan.can_read:
                 message = (
@@ -109,11 +111,20 @@ class Switching:
                     f"{plan.min_reader}: `portfolio restore` brings an older one back by hand, without what came since."
                 )
                 raise RefusedError(message)
-            self._note_plan(plan, before.result())
+            # What the old release finds wrong already is no doing of the way back.
+            told = before.result()
+            self._note_plan(plan, None if told is None else told | (known.result() or {}))
 
     def _plan_on_live(self) -> Plan:
-        with live_store.locked(self.host, self._places.store):
-            return live_store.plan(self.host, self.record.to_version, self._places.store)
+        """Look at the store, or at its published copy while a flow writes, which may be the one to get away from."""
+        at, version = self._places, self.record.to_version
+        try:
+            with live_store.locked(self.host, at.store, 0):
+                return live_store.plan(self.host, version, at.store)
+        except StoreBusyError:
+            if not at.published.exists():
+                raise
+            return live_store.plan(self.host, version, at.published)
 
     @cached_property
     def _places(self) -> live_store.Places:
@@ -153,7 +164,7 @@ class Switching:
             self.step("migrate", lambda: self._migrate(at, descriptor))
 
     def _copy(self, at: live_store.Places) -> None:
-        live_store.copy(self.host, at.store, at.copy)
+        live_store.copy(self.host, at.store, at.copy, live_store.MIGRATION_COPIES)
         self.note(before_sha256=live_store.fingerprint(at.store))
 
     def _migrate(self, at: live_store.Places, descriptor: int) -> None:
@@ -214,10 +225,17 @@ class Switching:
         ensure_no_worse(self.host, self.record.to_version, self.record.unhealthy_before)
 
     def _drain(self) -> None:
-        if self.record.from_slot:
-            stop_worker(self.host, self.record.from_slot, self.options.drain_s)
+        """End the old worker once it has no flow. One that keeps a flow keeps nobody from going back."""
+        slot = self.record.from_slot
+        if slot is None or self._left_alone:
+            return
+        if self.record.verb == "rollback":
+            self._left_alone = not leave_worker(self.host, slot, self.options.drain_s)
+        else:
+            stop_worker(self.host, slot, self.options.drain_s)
 
     def _resume(self) -> None:
+        visible.ensure_registered(self.host, self.record.to_version, self.record.to_slot)
         self.host.api.pause_queue(self.record.to_slot, paused=False)
         self.note(resumed_at=now() if self.record.paused_at else "")
         if self.record.paused_at or self.record.from_slot is None:  # else nothing can have been missed

@@ -16,7 +16,7 @@ from portfolio.release.host import WEB_SOCKET, WEB_UNIT
 from portfolio.release.journal import alarm, say
 from portfolio.release.record import now, with_
 from portfolio.release.switch import STEPS
-from portfolio.release.worker import stop_worker
+from portfolio.release.worker import leave_worker, stop_worker
 
 if TYPE_CHECKING:
     from portfolio.release.host import Host
@@ -56,13 +56,25 @@ def _restored(host: Host, records: Records, switch: Switch) -> bool:
     with suppress(ReleaseError):  # it may have no queue yet
         host.api.pause_queue(switch.to_slot, paused=True)
     visible.forget_smoke(host, switch.smoke_run)
-    if switch.migrates:
-        stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
-        if not _put_store_back(host, records, switch) and not switch.can_go_back:
-            return _stay(host, switch)
+    if switch.migrates and not _undo_migration(host, records, switch) and not switch.can_go_back:
+        return _stay(host, switch)
     _serve_old(host, switch)
     _empty_new_slot(host, switch)
+    if switch.from_version and switch.from_slot:
+        visible.ensure_registered(host, switch.from_version, switch.from_slot)
     return True
+
+
+def _undo_migration(host: Host, records: Records, switch: Switch) -> bool:
+    """Give the store back once the new worker has ended; tells False when it stays migrated."""
+    try:
+        stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
+    except ReleaseError as error:
+        if not switch.can_go_back:
+            raise
+        alarm(f"The store stays migrated, as slot {switch.to_slot} goes on with its flow: {error}")
+        return False
+    return _put_store_back(host, records, switch)
 
 
 def _serve_old(host: Host, switch: Switch) -> None:
@@ -88,37 +100,44 @@ def _resume_old(host: Host, switch: Switch) -> None:
 
 def _empty_new_slot(host: Host, switch: Switch) -> None:
     """End the new worker; one that has a flow keeps it, and gets no other."""
-    try:
-        stop_worker(host, switch.to_slot, UNDO_DRAIN_S)
-    except ReleaseError as error:
-        alarm(f"The worker of slot {switch.to_slot} goes on with its flow, its queue paused: {error}")
-        return
-    host.layout.fill(switch.to_slot, switch.replaced_in_slot)
+    if leave_worker(host, switch.to_slot, UNDO_DRAIN_S):
+        host.layout.fill(switch.to_slot, switch.replaced_in_slot)
 
 
 def _put_store_back(host: Host, records: Records, switch: Switch) -> bool:
     """Give the store back its state before the migration, unless something was written since.
 
-    Once begun it is done to its end, and once done never again: the old release may have written since.
+    Once begun it is done to its end, and once done never again: the old release may have written since. Where it is
+    not known that nothing but the migration is undone, what is replaced stays beside the store.
     """
     if not switch.before_sha256 or switch.put_back == "done":  # nothing was migrated: at most a copy was begun
         return True
-    version = switch.from_version or switch.to_version
-    at = live_store.places(host, version)
+    at = live_store.places(host, switch.from_version or switch.to_version)
     with live_store.locked(host, at.store) as descriptor:
+        seen = live_store.fingerprint(at.store)
         if switch.put_back != "begun":
-            seen = live_store.fingerprint(at.store)
-            if seen == switch.before_sha256:
+            if seen == switch.before_sha256 or _was_not_migrated(host, switch, at):
                 return True
-            # Killed while it migrated: no release has run on the result, so nothing but the migration is lost.
-            if seen != switch.migrated_sha256 and switch.step != "migrate":
-                say(f"undo: the new release has written, so the store stays migrated; the copy is {at.copy}")
+            if seen != (switch.migrated_sha256 or seen):
+                say(f"undo: something was written since, so the store stays migrated; the copy is {at.copy}")
+                return False
+            if not at.copy.exists():
+                say(f"undo: the store stays migrated, as the copy is gone: {at.copy}")
                 return False
             records.keep(with_(switch, put_back="begun"))
-        live_store.put_back(host, version, at, descriptor)
+        known, replaced = seen in {switch.before_sha256, switch.migrated_sha256}, at.replaced(switch.started_at)
+        live_store.put_back(host, at, None if known else replaced)
+        if switch.from_version:
+            live_store.publish(host, switch.from_version, descriptor)
         records.keep(with_(switch, put_back="done"))
-        say("undo: the store is as it was before the migration")
+        kept = f"; what was there is {replaced}" if replaced.exists() else ""
+        say(f"undo: the store is as it was before the migration{kept}")
     return True
+
+
+def _was_not_migrated(host: Host, switch: Switch, at: live_store.Places) -> bool:
+    """Tell whether the migrating was killed before it took the store's place: then the store is the old release's."""
+    return not switch.migrated_sha256 and bool(live_store.plan(host, switch.to_version, at.store).pending)
 
 
 def _stay(host: Host, switch: Switch) -> bool:
@@ -131,6 +150,8 @@ def _stay(host: Host, switch: Switch) -> bool:
     visible.register(host, switch.to_version, switch.to_slot)
     visible.prepare_queue(host, switch.to_slot, paused=False)
     visible.restart_web(host)
+    if switch.from_slot:
+        leave_worker(host, switch.from_slot, UNDO_DRAIN_S)
     return False
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from portfolio.release.failures import ReleaseError
 from portfolio.release.host import WEB_UNIT, worker_unit
 from portfolio.release.journal import say
+from portfolio.release.layout import other
 from portfolio.release.prefect_api import POOL, NoSuchError
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ def start_worker(host: Host, slot: Slot) -> None:
 def register(host: Host, version: str, slot: Slot) -> None:
     """Let a release register its deployments on a slot's queue; runs that wait in the other queue come along."""
     _startup(host, version, slot, "--register-only")
+
+
+def ensure_registered(host: Host, version: str, slot: Slot) -> None:
+    """Register again when a deployment is on the other slot's queue: its worker, restarted meanwhile, took it there."""
+    if other(slot) in host.api.queues_of_deployments():
+        say(f"  The worker of slot {other(slot)} had taken the deployments back")
+        register(host, version, slot)
 
 
 def make_up(host: Host, version: str, slot: Slot) -> None:

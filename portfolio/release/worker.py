@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from portfolio.release.failures import ReleaseError
 from portfolio.release.host import worker_unit
-from portfolio.release.journal import say
+from portfolio.release.journal import alarm, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +117,16 @@ def stop_worker(host: Host, slot: Slot, seconds: float) -> None:
     if host.is_active(worker_unit(slot)):
         wait_idle(host, slot, seconds)
         host.systemctl("stop", worker_unit(slot))
+
+
+def leave_worker(host: Host, slot: Slot, seconds: float) -> bool:
+    """End a slot's worker, or leave it to a flow that does not end in time, which is told; returns whether it ended."""
+    try:
+        stop_worker(host, slot, seconds)
+    except ReleaseError as error:
+        alarm(f"The worker of slot {slot} goes on with its flow, its queue paused: {error}")
+        return False
+    return True
 
 
 def _pause(host: Host, slot: Slot) -> None:

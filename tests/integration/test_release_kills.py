@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from portfolio.release import undo
+from portfolio.release.host import Host
+from portfolio.release.record import Records
 from portfolio.release.switch import PROVED, STEPS
 from tests.support.releases.host import LIVE, release_host
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.releases.host import FakeHost
 
+PUBLISHED = "var/lib/portfolio/live/portfolio.published"
 UNTOUCHED = {"schema": 1, "min_reader": 1, "rows": 100, "decided": True}
 MIGRATED = UNTOUCHED | {"schema": 2}
 PLACES = [place for step in STEPS[1:] for place in (step, f"{step}:done")]
@@ -112,6 +116,99 @@ def test_store_is_put_back_once_what_the_old_release_wrote_since_stays(host):
     assert code == 0, words
     assert host.store == UNTOUCHED | {"rows": 101}
     assert host.workers() == {"blue": "1.0"}
+
+
+def test_putting_back_is_finished_when_a_kill_left_only_its_note(host):
+    host.kill_at("start:done", "switch", "--watch-s", "1")
+    _note(host, undoing="Its worker crashed.", put_back="begun")
+    host.copy.replace(host.root / LIVE)
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, "start:done")
+    assert host.read(PUBLISHED) == UNTOUCHED
+
+
+@pytest.mark.parametrize("since", [{}, {"rows": 101}], ids=["nothing-written", "written-since"])
+def test_what_was_migrated_is_kept_when_a_kill_hid_whether_anything_was_written_since(host, since):
+    host.kill_at("migrate:done", "switch", "--watch-s", "1")
+    _note(host, migrated_sha256="")
+    host.write(LIVE, host.store | since)
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, "migrate:done")
+    assert host.replaced == [MIGRATED | since]
+
+
+def test_store_is_let_be_when_its_migration_was_killed_before_it_took_its_place(host):
+    host.kill_at("migrate", "switch", "--watch-s", "1")
+    host.write(LIVE, UNTOUCHED | {"rows": 101})
+    code, words = host.run("recover")
+    assert code == 0, words
+    assert host.store == UNTOUCHED | {"rows": 101}
+    assert host.workers() == {"blue": "1.0"}
+
+
+@pytest.mark.parametrize("place", ["migrate:done", "start"])
+def test_store_stays_migrated_when_something_was_written_while_nobody_served(host, place):
+    host.kill_at(place, "switch", "--watch-s", "1")
+    host.write(LIVE, MIGRATED | {"rows": 101})
+    code, words = host.run("recover")
+    assert code == 0, words
+    assert "something was written since" in words
+    assert host.store == MIGRATED | {"rows": 101}
+    assert host.workers() == {"blue": "1.0"}
+
+
+def test_store_stays_migrated_when_somebody_removed_the_copy(host):
+    host.kill_at("start:done", "switch", "--watch-s", "1")
+    host.copy.unlink()
+    code, words = host.run("recover")
+    assert code == 0, words
+    assert "the copy is gone" in words
+    assert host.store == MIGRATED
+    assert host.workers() == {"blue": "1.0"}
+
+
+def test_deployments_are_fetched_back_when_the_old_worker_took_them_while_it_ended(host):
+    host.kill_at("resume", "switch", "--watch-s", "1")
+    host.write("registered.json", {"queue": "blue", "version": "1.0", "secret": True})
+    code, words = host.run("recover")
+    assert code == 0, words
+    _serves_alone(host, "resume")
+
+
+def test_old_release_goes_on_with_the_migrated_store_when_a_flow_of_the_new_one_does_not_end(host, monkeypatch):
+    host.kill_at("prove", "switch", "--watch-s", "1")
+    host.busy("green", 60)
+    monkeypatch.setattr(undo, "UNDO_DRAIN_S", 0.1)
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    here, records = Host.here(host.root), Records(host.records)
+    switch = records.switch()
+    assert switch is not None
+    undo.undo(here, records, switch, "Its page did not answer.")
+    assert host.store == MIGRATED
+    assert host.workers() == {"blue": "1.0", "green": "2.0"}
+    assert (host.api.queues["blue"], host.api.queues["green"]) == (False, True)
+    assert host.status()["serving"]["version"] == "1.0"
+
+
+def test_new_release_serves_alone_and_says_since_when_when_there_is_no_way_back(host):
+    host.add("3.0", schema=3, min_reader=3)
+    host.kill_at("drain", "switch", "--watch-s", "1", "--accept-no-rollback")
+    host.write(LIVE, host.store | {"rows": 101})
+    host.run("recover")
+    told = host.status()
+    assert (told["last"]["outcome"], told["serving"]["version"]) == ("failed", "3.0")
+    assert told["serving"]["since"] == told["last"]["at"]
+    assert host.workers() == {"green": "3.0"}
+
+
+def test_systemd_tries_again_when_another_command_is_at_work(host):
+    with Records(host.records).alone("switch"):
+        assert host.run("recover")[0] == 5
+        code, words = host.run("recover", SERVICE_RESULT="success")
+    assert (code, words.count("is at work on this host")) == (0, 1)
 
 
 def test_proved_release_is_not_undone_because_prefect_is_slow_to_start(host):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.releases.host import FakeHost
+
+PUBLISHED = "var/lib/portfolio/live/portfolio.published"
 
 
 @pytest.fixture
@@ -69,6 +72,32 @@ def test_rollback_goes_to_the_release_before_when_another_candidate_waits(served
     served.switch()
     served.add("1.2")
     served.run("rollback")
+    assert serves(served, "1.0", "blue")
+
+
+@pytest.mark.parametrize("writes", [False, True], ids=["holds-nothing", "holds-the-store"])
+def test_rollback_is_done_when_a_flow_of_the_release_to_get_away_from_does_not_end(served, writes):
+    served.add("1.1")
+    served.switch()
+    served.busy("green", 60)
+    served.write(PUBLISHED, served.store)
+    with (served.root / f"{LIVE}.lock").open() as lock:
+        if writes:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        code, words = served.run("rollback", "--drain-s", "1")
+    assert code == 0, words
+    assert "The worker of slot green goes on with its flow, its queue paused" in words
+    assert served.workers() == {"blue": "1.0", "green": "1.1"}
+    assert (served.api.queues["blue"], served.api.queues["green"]) == (False, True)
+    assert served.status()["serving"]["version"] == "1.0"
+
+
+def test_rollback_is_done_when_the_old_release_finds_wrong_what_the_new_one_calls_well(served):
+    served.add("1.1")
+    served.switch()
+    served.breaks("1.0", unhealthy="live")
+    code, words = served.run("rollback")
+    assert code == 0, words
     assert serves(served, "1.0", "blue")
 
 
@@ -213,6 +242,19 @@ def test_a_host_without_a_release_stays_so_when_the_first_switch_fails(host):
     code, words = host.switch()
     assert code == 0, words
     assert serves(host, "1.1", "blue")
+
+
+def test_a_store_older_than_the_first_release_is_given_back_when_the_switch_fails(host):
+    host.add("2.0", schema=2)
+    host.api.web = False
+    code, words = host.switch()
+    assert code == 1
+    assert host.store["schema"] == 1
+    assert host.status()["in_hand"] is None, words
+    host.api.web = True
+    host.add("2.1", schema=2)
+    assert host.switch()[0] == 0
+    assert serves(host, "2.1", "blue")
 
 
 def test_expected_change_is_recorded_and_let_through(served):

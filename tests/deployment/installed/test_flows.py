@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.machine.loopback import WEB, prefect, request
+from tests.support.machine.place import BACKUPS
 from tests.support.machine.releases import settled
 from tests.support.machine.shell import on
 
@@ -117,7 +118,7 @@ def test_backup_asked_for_by_the_api_is_there_and_verified(machine):
     asked = prefect(machine, f"/deployments/{deployment(machine, 'backup/nightly')['id']}/create_flow_run")
     run = ended(machine, asked["id"])
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
-    assert on(machine, "find /var/backups/portfolio -type f | head -3")
+    assert on(machine, f"find {BACKUPS} -type f | head -3")
 
 
 def test_run_of_a_killed_worker_is_closed_and_the_next_one_completes(machine, slot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.machine.place import BACKUPS
 from tests.support.machine.shell import attempt, on
 
 # Unit, its user, and the only folders it can write; /tmp and /var/tmp are its own, not the machine's.
@@ -12,14 +13,15 @@ UNITS = {
     "prefect-server": ("prefect", {"/var/lib/prefect"}),
     "portfolio-worker@{slot}": (
         "portfolio",
-        {"/var/lib/portfolio", "/var/cache/portfolio", "/var/backups/portfolio"},
+        {"/var/lib/portfolio", "/var/cache/portfolio", BACKUPS},
     ),
     "portfolio-web": ("portfolio-web", set()),
 }
 # Tries to make a file in each folder down to the third level; says which let it.
 TRY = (
     "find / -xdev -maxdepth 3 -type d ! -path '/proc/*' ! -path '/sys/*' 2>/dev/null; ls -d /dev/shm"
-    " /opt/portfolio/releases/*/venv/bin /opt/portfolio/slots /var/lib/*/ /var/backups/*/ /var/cache/*/ 2>/dev/null"
+    " /opt/portfolio/releases/*/venv/bin /opt/portfolio/slots /var/lib/*/ /var/backups/*/ /srv/*/ /var/cache/*/"
+    " 2>/dev/null"
 )
 WRITE = 'while read -r d; do f="$d/.write-try-$$"; ( : > "$f" ) 2>/dev/null && { echo "$d"; rm -f "$f"; }; done'
 

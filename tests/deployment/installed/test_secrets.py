@@ -66,7 +66,7 @@ def test_secrets_stand_in_no_file_that_others_can_read(machine, patterns):
 
 def test_secrets_stand_in_nothing_that_the_web_service_can_read(machine, patterns):
     look = (
-        "find /var/lib /var/cache /var/backups /opt/portfolio /run /etc -xdev -type f -size -200M"
+        "find /var/lib /var/cache /var/backups /srv /opt/portfolio /run /etc -xdev -type f -size -200M"
         f" \\( -perm -o+r -o -group portfolio -perm -g+r \\) ! -path {patterns} -print0 2>/dev/null"
         f" | xargs -0 grep -laF -f {patterns} | grep -v '^/var/cache/apt' | head -5"
     )

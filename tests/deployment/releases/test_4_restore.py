@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tests.support.machine.place import BACKUPS
 from tests.support.machine.releases import make, serving, settled
 from tests.support.machine.shell import document, on
 
@@ -15,11 +16,11 @@ def test_lost_store_comes_back_from_a_backup_of_the_laptop(machine, figure):
     before, told = serving(machine), document(machine, "portfolio signal --replay --json")
     assert told["logged"]["session"]
     name = Path(document(machine, "portfolio backup --json")["path"]).name
-    there = Path(machine.root, "var/backups/portfolio/sample", name)
+    there = Path(f"{machine.root}{BACKUPS}", "sample", name)
     here = machine.build / "brought" / name
     shutil.rmtree(here.parent, ignore_errors=True)
     shutil.copytree(there, here)
-    on(machine, f"rm -r /var/backups/portfolio/sample /{FOLDER}/models /{FOLDER}/portfolio*.duckdb")
+    on(machine, f"rm -r {BACKUPS}/sample /{FOLDER}/models /{FOLDER}/portfolio*.duckdb")
     restored = make(machine, "restore", BACKUP=str(here))
     shutil.rmtree(here.parent)
     assert restored.code == 0, restored.said[-6000:]

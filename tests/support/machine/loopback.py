@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PREFECT = "http://127.0.0.1:4200"
 WEB = "http://127.0.0.1:8080"
+# What a server answers whose SQLite is locked for a moment; a client of Prefect asks again, too.
+BUSY = 503
+PATIENCE = 10
 # Runs inside the namespace: method, URL, headers and body come as JSON, the answer goes out as JSON.
 _ONE_REQUEST = """
 import json, sys, urllib.error, urllib.request
@@ -84,13 +88,14 @@ def request(
 def prefect(at: Place, path: str, *, method: str = "POST", **document: Any) -> Any:
     """Ask the machine's Prefect API as one who knows its password."""
     password = Path(at.root, "etc/portfolio/credentials/prefect-auth").read_text().strip()
-    answer = request(
-        at,
-        f"{PREFECT}/api{path}",
-        method=method,
-        document=None if method == "GET" else document,
-        headers={"authorization": "Basic " + base64.b64encode(password.encode()).decode()},
-    )
+    headers = {"authorization": "Basic " + base64.b64encode(password.encode()).decode()}
+    sent = None if method == "GET" else document
+    tries = 1
+    while (answer := request(at, f"{PREFECT}/api{path}", method=method, document=sent, headers=headers)).status == BUSY:
+        if tries == PATIENCE:
+            break
+        tries += 1
+        time.sleep(0.5)
     if answer.status not in (200, 201, 204):
         message = f"Prefect answers {method} {path} with {answer.status}: {answer.text[:500]}"
         raise RuntimeError(message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+BACKUPS = "/srv/backups"  # as the test inventory has it
 PROJECT = Path(__file__).resolve().parents[3]
 # A link's name has at most 15 characters, and ours starts with "ve-".
 LONGEST_NAME = 12

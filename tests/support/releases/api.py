@@ -64,6 +64,9 @@ class Api:
             "/deployments/d1/create_flow_run": {"id": "r1"},
             "/flow_runs/r1": {"state": {"type": self.smoke, "message": "as the test wants it"}},
         }
+        registered = self.root / "registered.json"
+        if registered.exists():
+            known["/deployments/filter"] = [{"work_queue_name": json.loads(registered.read_text())["queue"]}]
         if (self.root / "pool-is-there").exists():
             known["/work_pools/portfolio"] = {}
         return (200, known[path]) if path in known else (404, {})

@@ -18,6 +18,7 @@ MANIFEST = json.loads((RELEASE / "manifest.json").read_text())
 ROOT = RELEASE.parents[3]
 LIVE = ROOT / "var/lib/portfolio/live/portfolio.duckdb"
 STORE = Path(os.environ.get("DUCKDB_FILE", LIVE))
+PATHS = {"store": str(LIVE), "published": str(LIVE.with_suffix(".published")), "state": str(LIVE.parent)}
 WANTED = MANIFEST["schema"]["current"]
 
 
@@ -46,7 +47,7 @@ def _lent() -> str:
 
 
 def config(*_: str) -> int:
-    print(json.dumps({"settings": {}, "paths": {"store": str(LIVE), "state": str(LIVE.parent)}}))
+    print(json.dumps({"settings": {}, "paths": PATHS}))
     return 0
 
 
@@ -85,6 +86,8 @@ def _write(store: dict[str, object]) -> None:
 
 
 def publish(*_: str) -> int:
+    if json.loads(STORE.read_text())["schema"] < WANTED:
+        return _refuse("the store is older than this release: migrate it")
     STORE.with_suffix(".published").write_text(STORE.read_text())
     return 0
 

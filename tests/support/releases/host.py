@@ -34,14 +34,19 @@ class FakeHost:
     root: Path
     api: Api
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads the tool to this host's systemctl, API and page."""
+        path = f"{self.root}/bin:/usr/bin:/bin"
+        return {"PATH": path, "PREFECT_API_URL": f"{self.api.url}/api", "PORTFOLIO_WEB_URL": self.api.url}
+
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Start the release tool."""
         kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-        path = f"{self.root}/bin:/usr/bin:/bin"
-        given = {"PATH": path, "PREFECT_API_URL": f"{self.api.url}/api", "PORTFOLIO_WEB_URL": self.api.url}
         return subprocess.Popen(
             [sys.executable, "-m", "portfolio.release", "--root", str(self.root), *arguments],
-            cwd=REPOSITORY, env=kept | given | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=REPOSITORY, env=kept | self.environment | environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -82,6 +87,16 @@ class FakeHost:
     @property
     def store(self) -> dict[str, Any]:
         return self.read(LIVE)
+
+    @property
+    def copy(self) -> Path:
+        """The copy that a migrating switch has taken of the store."""
+        return (self.root / LIVE).with_name("portfolio.before-switch.duckdb")
+
+    @property
+    def replaced(self) -> list[dict[str, Any]]:
+        """What an undoing has kept of stores that it replaced."""
+        return [json.loads(path.read_text()) for path in (self.root / LIVE).parent.glob("portfolio.replaced-*.duckdb")]
 
     @property
     def records(self) -> Path:
