@@ -128,11 +128,19 @@ def _put_store_back(host: Host, records: Records, switch: Switch) -> bool:
         known, replaced = seen in {switch.before_sha256, switch.migrated_sha256}, at.replaced(switch.started_at)
         live_store.put_back(host, at, None if known else replaced)
         if switch.from_version:
-            live_store.publish(host, switch.from_version, descriptor)
+            _publish(host, switch.from_version, descriptor)
         records.keep(with_(switch, put_back="done"))
         kept = f"; what was there is {replaced}" if replaced.exists() else ""
         say(f"undo: the store is as it was before the migration{kept}")
     return True
+
+
+def _publish(host: Host, version: str, descriptor: int) -> None:
+    """Let the old release publish; the disk may have no room for it, which must not keep it from serving."""
+    try:
+        live_store.publish(host, version, descriptor)
+    except ReleaseError as error:
+        alarm(f"The store is {version}'s again, but not published until its next flow, or `portfolio report`: {error}")
 
 
 def _was_not_migrated(host: Host, switch: Switch, at: live_store.Places) -> bool:

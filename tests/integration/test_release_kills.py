@@ -128,6 +128,15 @@ def test_putting_back_is_finished_when_a_kill_left_only_its_note(host):
     assert host.read(PUBLISHED) == UNTOUCHED
 
 
+def test_old_release_serves_its_own_store_when_it_has_no_room_to_publish_it(host):
+    host.kill_at("start:done", "switch", "--watch-s", "1")
+    host.breaks("1.0", publish="fails")
+    code, words = host.run("recover")
+    assert code == 0, words
+    assert "not published" in words
+    _serves_alone(host, "start:done")
+
+
 @pytest.mark.parametrize("since", [{}, {"rows": 101}], ids=["nothing-written", "written-since"])
 def test_what_was_migrated_is_kept_when_a_kill_hid_whether_anything_was_written_since(host, since):
     host.kill_at("migrate:done", "switch", "--watch-s", "1")

@@ -86,6 +86,8 @@ def _write(store: dict[str, object]) -> None:
 
 
 def publish(*_: str) -> int:
+    if ODD.get("publish") == "fails":
+        return _refuse("No space left on device")
     if json.loads(STORE.read_text())["schema"] < WANTED:
         return _refuse("the store is older than this release: migrate it")
     STORE.with_suffix(".published").write_text(STORE.read_text())
