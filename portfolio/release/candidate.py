@@ -5,8 +5,10 @@ It migrates the copy, looks at its health, takes the newest logged decision agai
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portfolio.release import live_store
@@ -17,7 +19,6 @@ from portfolio.release.journal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from portfolio.release.agreement import Decided
     from portfolio.release.host import Host
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HOLD = 3  # the sample's day ended in a HOLD: a setting's doing, and no fault of the release
 FOLDER = "candidate-check"
+UNITS = "units/"  # where an artefact has them
 BESIDE = ("models", "status", "report")  # what health and a decision read beside the store
 
 
@@ -39,6 +41,7 @@ def check(host: Host, version: str, serving: str | None, expected_change: str) -
         if plan is None:
             say("check: there is no store yet, so there is no decision to reproduce")
         _smoke(host, version, folder)
+    _compare_units(host, version)
     say(f"check: {version} passed")
     return plan
 
@@ -112,6 +115,20 @@ def _smoke(host: Host, version: str, folder: Path) -> None:
         message = f"Release {version}: the sample's day ended with {ended.returncode}: {ended.stderr.strip()[-1500:]}"
         raise ReleaseError(message)
     say("check: the sample's day ended well")
+
+
+def _compare_units(host: Host, version: str) -> None:
+    """Tell which units the release would have otherwise; they are the role's to install, not a release's."""
+    files = host.layout.manifest(version).files.items()
+    units = {host.layout.units / Path(name).name: of.sha256 for name, of in files if name.startswith(UNITS)}
+    differ = [unit.name for unit, wanted in units.items() if not unit.is_file() or _sha256(unit) != wanted]
+    if differ:
+        told = ", ".join(sorted(differ))
+        say(f"check: the host's units are not those of {version} ({told}): `make provision` of its commit brings them")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def clear(host: Host, version: str) -> None:

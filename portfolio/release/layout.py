@@ -59,6 +59,11 @@ class Layout:
         """Folder of the secrets, readable by root alone."""
         return self.settings / "credentials"
 
+    @property
+    def units(self) -> Path:
+        """Folder of the units that the role has installed."""
+        return self.at("/etc/systemd/system")
+
     def slot(self, slot: Slot) -> Path:
         """Return a slot's link."""
         return self.at(f"/opt/portfolio/slots/{slot}")

@@ -59,6 +59,19 @@ def test_second_switch_serves_from_green_and_pauses_only_while_its_worker_starts
     assert served.status()["rollback_to"] == "1.0"
 
 
+@pytest.mark.parametrize("there", ["[Service]", "[Service]\nNice=5", None], ids=["same", "other", "none"])
+def test_switch_tells_when_the_hosts_units_are_not_the_releases(served, there):
+    served.add("1.1", units={"portfolio-worker@.service": "[Service]"})
+    if there:
+        unit = served.root / "etc/systemd/system/portfolio-worker@.service"
+        unit.parent.mkdir(parents=True)
+        unit.write_text(there)
+    code, words = served.switch()
+    assert code == 0, words
+    told = "the host's units are not those of 1.1 (portfolio-worker@.service): `make provision`" in words
+    assert told == (there != "[Service]")
+
+
 def test_rollback_serves_the_release_before(served):
     served.add("1.1")
     served.switch()

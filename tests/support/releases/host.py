@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from portfolio.processes import is_alive
 from tests.support.releases.api import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.support.releases.api import Api
 
@@ -58,7 +59,9 @@ class FakeHost:
     def switch(self, *arguments: str) -> tuple[int, str]:
         return self.run("switch", "--watch-s", "0", "--drain-s", "5", *arguments)
 
-    def add(self, version: str, schema: int = 1, min_reader: int = 1, **odd: Any) -> None:
+    def add(
+        self, version: str, schema: int = 1, min_reader: int = 1, units: Mapping[str, str] | None = None, **odd: Any
+    ) -> None:
         """Have a release installed and waiting for its switch, as `install` leaves it."""
         folder = self.root / "opt/portfolio/releases" / version
         (folder / "venv/bin").mkdir(parents=True)
@@ -68,6 +71,10 @@ class FakeHost:
             script.chmod(0o755)
         manifest = json.loads((HERE / "manifest.json").read_text())
         manifest |= {"version": version, "schema": {"current": schema, "min_reader": min_reader}}
+        manifest["files"] = {
+            f"units/{name}": {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+            for name, text in (units or {}).items()
+        }
         (folder / "manifest.json").write_text(json.dumps(manifest))
         if odd:
             (folder / "odd.json").write_text(json.dumps(odd))
