@@ -44,6 +44,11 @@ ARGUMENTS: tuple[tuple[set[str], tuple[str, ...], dict[str, Any]], ...] = (
     ),
     (
         {"switch"},
+        ("--version",),
+        {"default": "", "help": "an installed release, when it is not to be the one installed last"},
+    ),
+    (
+        {"switch"},
         ("--accept-no-rollback",),
         {"action": "store_true", "help": "the old release cannot read the new store"},
     ),
@@ -150,7 +155,11 @@ def _check(arguments: argparse.Namespace, host: Host, records: Records) -> None:
 @_alone
 def _switch(arguments: argparse.Namespace, host: Host, records: Records) -> None:
     options = Options(
-        arguments.expect_signal_change, arguments.accept_no_rollback, arguments.watch_s, arguments.drain_s
+        arguments.expect_signal_change,
+        arguments.accept_no_rollback,
+        arguments.watch_s,
+        arguments.drain_s,
+        arguments.version,
     )
     _go(host, records, "switch", options)
 
@@ -163,7 +172,7 @@ def _rollback(arguments: argparse.Namespace, host: Host, records: Records) -> No
 def _go(host: Host, records: Records, verb: str, options: Options) -> None:
     record = prepared(host, records, verb, options)  # type: ignore[arg-type]
     if record is None:
-        say(f"{verb}: {records.candidate()} serves already")
+        say(f"{verb}: {options.version or records.candidate()} serves already")
         records.note_candidate(None)
         return
     switching = Switching(host, records, records.keep(record), options)

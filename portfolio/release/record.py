@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from portfolio.atomic import READABLE_BY_ALL, replace_text
+from portfolio.atomic import OWNER_ONLY, READABLE_BY_ALL, replace_text
 from portfolio.release.failures import BusyError, ReleaseError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Records:
             lines = (self.folder / "history.jsonl").read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [document for line in lines if (document := _line(line)) is not None]
 
     def replaced_by(self, version: str) -> str | None:
         """Tell which release a serving one replaced; None after a rollback, which is not rolled back in its turn."""
@@ -136,8 +136,9 @@ class Records:
     def alone(self, verb: str) -> Iterator[None]:
         """Be the only command that changes this host; raises BusyError naming the other one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, READABLE_BY_ALL)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
         try:
+            os.fchmod(descriptor, OWNER_ONLY)  # whoever may open it may hold it, and so keep everybody from going back
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -146,9 +147,20 @@ class Records:
                 raise BusyError(message) from error
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"portfolio-release {verb} (process {os.getpid()}, since {now()})\n".encode(), 0)
-            yield
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def with_(switch: Switch, **changes: Any) -> Switch:  # noqa: ANN401  # its own fields

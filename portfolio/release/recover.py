@@ -48,10 +48,10 @@ def settle(host: Host, records: Records, switch: Switch) -> None:
         raise ReleaseError(message)
     try:
         visible.start_worker(host, switch.to_slot)
-        if switch.from_slot:
+        if switch.from_slot and switch.verb == "switch":  # a flow that does not end keeps nobody from going back
             stop_worker(host, switch.from_slot, RECOVER_DRAIN_S)
         visible.restart_web(host)
-        Switching(host, records, switch, Options(watch_s=0)).finish()
+        Switching(host, records, switch, Options(watch_s=0, drain_s=RECOVER_DRAIN_S)).finish()
     except PortfolioError as error:
         alarm(f"recover: {error}")
         undo(host, records, records.switch() or switch, f"{interrupted} {error}")

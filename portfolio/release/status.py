@@ -20,11 +20,21 @@ def status(host: Host, records: Records) -> dict[str, Any]:
     version = host.layout.version_in(serving)
     # A switch that failed and could not be undone leaves its new release serving, too.
     to_it = [line for line in history if line["outcome"] != "rolled-back" and line["to"] == version]
+    since = to_it[-1]["at"] if to_it else None
+    if switch and version == switch.to_version:  # under proof: it may yet be gone back from
+        since = None
+    answers = host.api.is_ready()
     return {
-        "serving": {"slot": serving, "version": version, "since": to_it[-1]["at"] if to_it else None},
-        "slots": {slot: _slot(host, slot) for slot in SLOTS},
+        "serving": {"slot": serving, "version": version, "since": since},
+        "slots": {slot: _slot(host, slot, answers=answers) for slot in SLOTS},
         "last": history[-1] if history else None,
-        "in_hand": {"verb": switch.verb, "to": switch.to_version, "step": switch.step, "undoing": switch.undoing}
+        "in_hand": {
+            "verb": switch.verb,
+            "to": switch.to_version,
+            "step": switch.step,
+            "undoing": switch.undoing,
+            "started_at": switch.started_at,
+        }
         if switch
         else None,
         "rollback_to": records.replaced_by(version) if version else None,
@@ -33,11 +43,11 @@ def status(host: Host, records: Records) -> dict[str, Any]:
     }
 
 
-def _slot(host: Host, slot: Slot) -> dict[str, Any]:
+def _slot(host: Host, slot: Slot, *, answers: bool) -> dict[str, Any]:
     unit = worker_unit(slot)
     try:
-        paused = host.api.is_paused(slot)
-    except ReleaseError:  # no server, or no queue yet
+        paused = host.api.is_paused(slot) if answers else None
+    except ReleaseError:  # no queue yet
         paused = None
     return {
         "version": host.layout.version_in(slot),
@@ -46,11 +56,17 @@ def _slot(host: Host, slot: Slot) -> dict[str, Any]:
     }
 
 
+def _since(since: str | None, in_hand: dict[str, Any] | None) -> str:
+    if since is None and in_hand:
+        return f"not confirmed yet ({in_hand['verb']} begun at {in_hand['started_at']})"
+    return f"since {since}"
+
+
 def in_words(told: dict[str, Any]) -> str:
     """Write a status for a person."""
     serving, last, in_hand = told["serving"], told["last"], told["in_hand"]
     lines = [
-        f"{serving['version']} serves from {serving['slot']}, since {serving['since']}"
+        f"{serving['version']} serves from {serving['slot']}, {_since(serving['since'], in_hand)}"
         if serving["version"]
         else "No release serves."
     ]
@@ -58,7 +74,8 @@ def in_words(told: dict[str, Any]) -> str:
         queue = {True: "queue paused", False: "queue open", None: "queue unknown"}[found["queue_paused"]]
         lines.append(f"  {slot:<5}  {found['version'] or 'empty':<12} worker {found['worker']}, {queue}")
     if last:
-        lines.append(f"Last: {last['verb']} {last['from']} -> {last['to']}, {last['outcome']} at {last['at']}")
+        before = last["from"] or "nothing"
+        lines.append(f"Last: {last['verb']} {before} -> {last['to']}, {last['outcome']} at {last['at']}")
         lines += [f"  Reason: {last['reason']}"] if last["reason"] else []
     if in_hand:
         lines.append(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from portfolio.errors import StoreBusyError
 from portfolio.release import candidate, live_store, visible
-from portfolio.release.failures import RefusedError
+from portfolio.release.failures import RefusedError, ReleaseError
 from portfolio.release.health import ensure_no_worse, health_before
 from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from portfolio.release.record import Records, Switch
 
 # From this step on the new release has proved itself: an interrupted switch is finished, not undone.
-PROVED = ("resume", "watch", "confirm")
+PROVED = ("resume", "leave", "watch", "confirm")
 STEPS = ("prepare", "check", "pause", "wait", "copy", "migrate", "start", "flip", "web", "prove", "drain", *PROVED)
 
 
@@ -42,6 +42,7 @@ class Options:
     accept_no_rollback: bool = False
     watch_s: float = 300.0
     drain_s: float = DRAIN_S
+    version: str = ""  # which installed release, when it need not be the newest
 
 
 class Switching:
@@ -52,7 +53,6 @@ class Switching:
         self.records = records
         self.record = record
         self.options = options
-        self._left_alone = False  # the old worker, which has a flow that does not end
 
     def forward(self) -> None:
         """Do every step; what a step raises leaves the record as it is, to be undone."""
@@ -68,7 +68,8 @@ class Switching:
         self.step("flip", self._flip)
         self.step("web", self._web)
         self.step("prove", self._prove)
-        self.step("drain", self._drain)
+        if self.record.verb == "switch":
+            self.step("drain", self._drain)
         self.finish()
 
     def finish(self) -> None:
@@ -76,6 +77,8 @@ class Switching:
         self.step("resume", self._resume)
         if self.record.verb == "switch":
             self.step("watch", self._watch)
+        else:
+            self.step("leave", self._leave)
         self.step("confirm", self._confirm)
 
     def step(self, name: str, act: Callable[[], None]) -> None:
@@ -215,7 +218,9 @@ class Switching:
             parts = [together.submit(visible.wait_smoke, self.host, self.record.smoke_run, self.record.to_version)]
             if self.record.from_version:
                 parts.append(together.submit(self._compare_health))
-            if self.record.migrates or self.record.verb == "rollback":
+            if self.record.verb == "rollback":
+                parts.append(together.submit(self._end_idle))
+            elif self.record.migrates:
                 parts.append(together.submit(self._drain))
             visible.ensure_web(self.host, self.record.to_version)
             for part in parts:
@@ -225,14 +230,19 @@ class Switching:
         ensure_no_worse(self.host, self.record.to_version, self.record.unhealthy_before)
 
     def _drain(self) -> None:
-        """End the old worker once it has no flow. One that keeps a flow keeps nobody from going back."""
-        slot = self.record.from_slot
-        if slot is None or self._left_alone:
-            return
-        if self.record.verb == "rollback":
-            self._left_alone = not leave_worker(self.host, slot, self.options.drain_s)
-        else:
-            stop_worker(self.host, slot, self.options.drain_s)
+        if self.record.from_slot:
+            stop_worker(self.host, self.record.from_slot, self.options.drain_s)
+
+    def _end_idle(self) -> None:
+        """End the worker to get away from while the other one proves itself; one with a flow is waited for later."""
+        if self.record.from_slot:
+            with suppress(ReleaseError):
+                stop_worker(self.host, self.record.from_slot, 0)
+
+    def _leave(self) -> None:
+        """Wait for the flow of the worker to get away from, and end it; one that does not end keeps nobody."""
+        if self.record.from_slot:
+            leave_worker(self.host, self.record.from_slot, self.options.drain_s)
 
     def _resume(self) -> None:
         visible.ensure_registered(self.host, self.record.to_version, self.record.to_slot)

@@ -69,7 +69,10 @@ def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLIN
 def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
     """Wait until a slot's worker runs no flow; raises ReleaseError when one takes longer, and ends nothing."""
     if not _stays_quiet(lambda: is_idle(host, slot), seconds):
-        message = f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has."
+        message = (
+            f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has, or cancel "
+            "it in Prefect's UI."
+        )
         raise ReleaseError(message)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portfolio.atomic import OWNER_ONLY
 from portfolio.errors import StoreBusyError, StoreError
 from portfolio.processes import is_alive
 
@@ -89,7 +90,9 @@ def _handed_over(lock_file: Path) -> int | None:
 def _opened(lock_file: Path) -> int:
     try:
         # Root takes the lock too, while a release switches: no link of somebody's leads it to another file.
-        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+        descriptor = os.open(
+            lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, OWNER_ONLY
+        )
     except OSError as error:
         message = (
             f"The store's lock file {lock_file} cannot be opened ({error.strerror}): writing needs a folder that "
@@ -101,6 +104,8 @@ def _opened(lock_file: Path) -> int:
         os.close(descriptor)
         message = f"The store's lock file {lock_file} must be a file of its own, no link and no pipe: remove it."
         raise StoreError(message)
+    if found.st_uid == os.geteuid():  # whoever may open it may hold it: the web service is in the group of its owner
+        os.fchmod(descriptor, OWNER_ONLY)
     return descriptor
 
 

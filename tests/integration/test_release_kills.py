@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portfolio.release import undo
+from portfolio.release import recover, undo
 from portfolio.release.host import Host
 from portfolio.release.record import Records
 from portfolio.release.switch import PROVED, STEPS
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PUBLISHED = "var/lib/portfolio/live/portfolio.published"
 UNTOUCHED = {"schema": 1, "min_reader": 1, "rows": 100, "decided": True}
 MIGRATED = UNTOUCHED | {"schema": 2}
-PLACES = [place for step in STEPS[1:] for place in (step, f"{step}:done")]
+PLACES = [place for step in STEPS[1:] if step != "leave" for place in (step, f"{step}:done")]  # that is a rollback's
 POWER_CUTS = ("migrate:done", "start", "start:done", "flip:done", "drain:done", "watch")
 
 
@@ -74,13 +74,36 @@ def test_next_command_settles_what_a_kill_left_when_nobody_recovered(host, place
     assert host.workers() == {"green": "2.0"}
 
 
-@pytest.mark.parametrize("place", ["start:done", "flip", "prove", "drain:done", "resume"])
+@pytest.mark.parametrize("place", ["start:done", "flip", "prove", "prove:done", "resume", "leave"])
 def test_one_release_serves_after_a_kill_of_a_rollback(host, place):
     host.switch()
     host.kill_at(place, "rollback")
     host.run("recover")
-    assert host.workers() == ({"blue": "1.0"} if place == "resume" else {"green": "2.0"})
+    assert host.workers() == ({"blue": "1.0"} if place in PROVED else {"green": "2.0"})
     assert host.status()["in_hand"] is None
+
+
+@pytest.mark.parametrize("place", ["resume", "leave"])
+def test_interrupted_rollback_is_finished_though_a_flow_of_the_bad_release_does_not_end(host, monkeypatch, place):
+    host.switch()
+    host.busy("green", 60)
+    host.kill_at(place, "rollback", "--drain-s", "1")
+    monkeypatch.setattr(recover, "RECOVER_DRAIN_S", 0.1)
+    for name, value in host.environment.items():
+        monkeypatch.setenv(name, value)
+    recover.recover(Host.here(host.root), Records(host.records), start=False)
+    assert host.workers() == {"blue": "1.0", "green": "2.0"}
+    assert (host.api.queues["blue"], host.api.queues["green"]) == (False, True)
+    assert (host.status()["serving"]["version"], host.status()["in_hand"]) == ("1.0", None)
+
+
+def test_rollback_serves_before_the_flow_of_the_bad_release_has_ended(host):
+    host.switch()
+    host.busy("green", 60)
+    host.kill_at("leave", "rollback")
+    told = host.status()
+    assert (told["serving"]["version"], told["in_hand"]["step"]) == ("1.0", "leave")
+    assert host.api.queues["blue"] is False
 
 
 @pytest.mark.parametrize("place", ["copy", "start", "flip"])

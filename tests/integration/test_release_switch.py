@@ -164,6 +164,34 @@ def test_nothing_is_to_be_reproduced_when_nothing_was_ever_decided(served):
     assert "no decision is logged yet" in words
 
 
+def test_switch_takes_the_release_that_is_named_whatever_was_installed_since(served):
+    served.add("1.1")
+    served.add("1.2")
+    code, words = served.switch("--version", "1.1")
+    assert code == 0, words
+    assert serves(served, "1.1", "green")
+    code, words = served.switch("--version", "1.3")
+    assert code == 2
+    assert "Release 1.3 is not installed here" in words
+
+
+def test_status_says_that_a_release_under_proof_is_not_confirmed(served):
+    served.add("1.1")
+    served.kill_at("watch", "switch", "--watch-s", "1")
+    code, words = served.run("status")
+    assert code == 0
+    assert "1.1 serves from green, not confirmed yet (switch begun at 20" in words
+
+
+def test_status_is_told_at_once_when_prefect_does_not_answer(served):
+    served.api.dead = True
+    code, words = served.run("status")
+    assert code == 0
+    assert "1.0 serves from blue" in words
+    assert "queue unknown" in words
+    assert "asked again" not in words
+
+
 def test_switch_says_so_when_the_release_serves_already(served):
     served.add("1.1")
     served.switch()

@@ -92,6 +92,22 @@ def test_history_goes_on_on_a_line_of_its_own_after_a_torn_one(records):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_history_passes_a_torn_line_over_that_ends_as_a_whole_one_does(records):
+    switched(records, None, "1.0")
+    path = records.folder / "history.jsonl"
+    path.write_text('{"at": "torn", "step_s": {"check": 1.0}\n' + path.read_text())
+    assert [line["to"] for line in records.history()] == ["1.0"]
+
+
+def test_nobody_else_can_hold_the_lock_and_it_names_nobody_once_it_is_free(records):
+    lock = records.folder / "lock"
+    lock.touch(mode=0o644)  # as an earlier release tool left it
+    with records.alone("switch"):
+        assert lock.stat().st_mode & 0o777 == 0o600
+        assert "portfolio-release switch" in lock.read_text()
+    assert lock.read_text() == ""
+
+
 def test_damaged_record_is_refused_with_its_path(records):
     (records.folder / "switch.json").write_text("{")
     with pytest.raises(ReleaseError, match=r"switch\.json is damaged"):

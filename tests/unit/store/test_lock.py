@@ -27,6 +27,12 @@ def test_lock_is_refused_at_once_and_names_the_holder_when_taken(tmp_path: Path)
     assert "--wait" in str(caught.value)
 
 
+def test_lock_can_be_opened_by_nobody_else(tmp_path: Path) -> None:
+    lock_path(tmp_path / "store.duckdb").touch(mode=0o644)
+    with writer_lock(tmp_path / "store.duckdb"):
+        assert lock_path(tmp_path / "store.duckdb").stat().st_mode & 0o777 == 0o600
+
+
 def test_lock_is_free_again_when_its_holder_failed(tmp_path: Path) -> None:
     store = tmp_path / "portfolio.duckdb"
     with pytest.raises(KeyError), writer_lock(store):
