@@ -17,6 +17,7 @@ UNITS = {
     ),
     "portfolio-web": ("portfolio-web", set()),
 }
+LOCKS = ("/var/lib/portfolio-release/lock", "/var/lib/portfolio/sample/portfolio.duckdb.lock")
 # Tries to make a file in each folder down to the third level; says which let it.
 TRY = (
     "find / -xdev -maxdepth 3 -type d ! -path '/proc/*' ! -path '/sys/*' 2>/dev/null; ls -d /dev/shm"
@@ -82,6 +83,16 @@ def test_user_of_a_service_cannot_log_in(machine, user):
     shell = on(machine, f"getent passwd {user}").strip().split(":")[-1]
     assert shell in {"/usr/sbin/nologin", "/bin/false"}
     assert on(machine, f"passwd --status {user}").split()[1] == "L"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("user", ["prefect", "portfolio-web", "prometheus", "nobody"])
+def test_lock_can_be_held_by_nobody_else(machine, lock, user):
+    """Who holds one keeps everybody from going back, or from deciding."""
+    on(machine, f"test -f {lock}")
+    become = f"setpriv --reuid={user} --regid=$(id -g {user}) --init-groups"
+    held = attempt(machine, f"{become} flock --nonblock {lock} true")
+    assert (held.returncode != 0, "Permission denied" in held.stderr) == (True, True), held
 
 
 def test_release_is_written_by_nobody_once_it_is_built(machine):

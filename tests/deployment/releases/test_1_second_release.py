@@ -15,6 +15,7 @@ from tests.support.machine.memory import peak_memory
 from tests.support.machine.place import PROJECT
 from tests.support.machine.proof import FIRST, FULL, PAUSED_S, PEAK_MB, SECOND
 from tests.support.machine.releases import history, make, make_started, serving, settled, switch_in_hand
+from tests.support.machine.shell import on
 
 LONG_FLOW_S = 60
 SWITCHES = 10 if FULL else 4
@@ -69,6 +70,15 @@ def test_rollback_goes_back_in_time(machine, figure):
     took = sum(ended["step_s"].values())
     # The goal is ten seconds; it is shown and not asserted, as any time that depends on the machine.
     figure("rollback, s", {"command": back.seconds, "on the host": round(took, 1), "steps": ended["step_s"]})
+    assert settled(machine) == []
+
+
+def test_a_refused_command_is_no_failure_of_the_host(machine):
+    again = make(machine, "rollback")
+    assert again.code != 0
+    assert "serves since a rollback" in again.said
+    assert on(machine, "systemctl --failed --quiet --plain --no-legend 'portfolio*'") == ""
+    assert on(machine, "systemctl show --value --property=ActiveState portfolio-recover").strip() == "inactive"
     assert settled(machine) == []
 
 
