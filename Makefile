@@ -114,7 +114,7 @@ prove-vps: ## the same with all that takes long: ten switches, a kill at each st
 vps-scenario: $(VENV)/.dev $(DEPLOY_VENV)/.done
 	@$(BIN)/python -m tests.support.vps_artefacts --proof $(VPS_PROOF) $(if $(ALLOW_DIRTY),--allow-dirty)
 	@rm -f build/machine/*-figures.jsonl
-	cd ansible && PATH="$(DEPLOY_BIN):$$PATH" VPS_PROOF=$(VPS_PROOF) molecule test
+	cd ansible && PATH="$(DEPLOY_BIN):$$PATH" VPS_PROOF=$(VPS_PROOF) MOLECULE_EPHEMERAL_DIRECTORY=$(CURDIR)/build/molecule-$(or $(VPS_NAME),pf-vps) molecule test
 	@$(PYTHON) -m tests.support.machine proven
 	@rm -f dist/portfolio-9.*+*.tar
 

@@ -16,6 +16,7 @@ from portfolio.release.failures import ReleaseError
 from portfolio.release.journal import remark
 
 POOL = "portfolio"
+MANAGED = "managed-by:portfolio"  # the tag that a release gives its deployments
 ONLINE = "ONLINE"
 TIMEOUT_S = 10.0
 TRIES = 8  # a busy server's SQLite is locked, for milliseconds as a rule, which it tells as 503
@@ -75,8 +76,8 @@ class PrefectApi:
         return any(datetime.fromisoformat(run["state"]["timestamp"]) > since for run in found)
 
     def queues_of_deployments(self) -> frozenset[str]:
-        """Return the queues that our pool's deployments put their runs in."""
-        wanted = {"work_pools": {"name": {"any_": [POOL]}}}
+        """Return the queues that a release's deployments put their runs in."""
+        wanted = {"deployments": {"tags": {"all_": [MANAGED]}}}
         return frozenset(item["work_queue_name"] for item in self.ask("POST", "/deployments/filter", wanted))
 
     def start_run(self, deployment: str, parameters: dict[str, Any]) -> str:
