@@ -77,7 +77,7 @@ def test_a_refused_command_is_no_failure_of_the_host(machine):
     again = make(machine, "rollback")
     assert again.code != 0
     assert "serves since a rollback" in " ".join(again.said.split()), again.said[-3000:]  # Ansible breaks lines
-    assert on(machine, "systemctl --failed --quiet --plain --no-legend 'portfolio*'") == ""
+    assert on(machine, "systemctl list-units --failed --plain --no-legend 'portfolio*'") == ""
     assert on(machine, "systemctl show --value --property=ActiveState portfolio-recover").strip() == "inactive"
     assert settled(machine) == []
 
