@@ -22,11 +22,9 @@ def prepared(host: Host, records: Records, verb: Verb, options: Options) -> Swit
     slot = host.layout.serving_slot()
     serving = host.layout.version_in(slot)
     wanted = (options.version or records.candidate()) if verb == "switch" else _previous(records, serving)
-    if options.version and options.version not in host.layout.installed():
-        message = f"Release {options.version} is not installed here: `portfolio-release install ARTEFACT` first."
-        raise ArtefactError(message)
     if wanted is None or wanted not in host.layout.installed():
-        message = "No release waits to be switched to: `portfolio-release install ARTEFACT` first."
+        lacks = f"Release {wanted} is not installed here" if wanted else "No release waits for a switch"
+        message = f"{lacks}: `portfolio-release install ARTEFACT` first."
         raise ArtefactError(message)
     if wanted == serving:
         return None
