@@ -118,7 +118,7 @@ def _put_store_back(host: Host, records: Records, switch: Switch) -> bool:
         if switch.put_back != "begun":
             if seen == switch.before_sha256 or _was_not_migrated(host, switch, at):
                 return True
-            if seen != (switch.migrated_sha256 or seen):
+            if switch.migrated_sha256 and seen != switch.migrated_sha256:
                 say(f"undo: something was written since, so the store stays migrated; the copy is {at.copy}")
                 return False
             if not at.copy.exists():
@@ -140,7 +140,7 @@ def _publish(host: Host, version: str, descriptor: int) -> None:
     try:
         live_store.publish(host, version, descriptor)
     except ReleaseError as error:
-        alarm(f"The store is {version}'s again, but not published until its next flow, or `portfolio report`: {error}")
+        alarm(f"The store is {version}'s again, but not published until its next flow, or `portfolio publish`: {error}")
 
 
 def _was_not_migrated(host: Host, switch: Switch, at: live_store.Places) -> bool:
