@@ -16,7 +16,7 @@ from portfolio.health.runs import check_runs
 from portfolio.health.series import Reach, check_macro, check_prices, macro_reaches, price_reaches
 from portfolio.health.verdict import Check, Status, worst
 from portfolio.store.engine import wal_path
-from portfolio.store.lock import read_holder
+from portfolio.store.lock import may_be_held
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,7 +91,7 @@ def _check_published(
 
 def _store_checks(published: Published, live_path: Path) -> tuple[Check, ...]:
     # A writer that ends, well or not, checkpoints: only one that was killed leaves its write-ahead log behind.
-    interrupted = wal_path(live_path).exists() and read_holder(live_path) is None
+    interrupted = wal_path(live_path).exists() and not may_be_held(live_path)
     return (
         Check("store", Status.HEALTHY, f"published copy {published.file} opens"),
         Check("schema", Status.HEALTHY, f"{published.schema}, of release {published.release}"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 KEEP = 3
+LEFT = ("leave", "confirm")  # steps in which whatever happens is no fault of the release that serves
 # Which verbs take an argument, its names, and what argparse is told of it.
 ARGUMENTS: tuple[tuple[set[str], tuple[str, ...], dict[str, Any]], ...] = (
     ({"install"}, ("artefact",), {"type": Path}),
@@ -172,15 +173,19 @@ def _rollback(arguments: argparse.Namespace, host: Host, records: Records) -> No
 def _go(host: Host, records: Records, verb: str, options: Options) -> None:
     record = prepared(host, records, verb, options)  # type: ignore[arg-type]
     if record is None:
-        say(f"{verb}: {options.version or records.candidate()} serves already")
-        records.note_candidate(None)
+        serving = options.version or records.candidate()
+        say(f"{verb}: {serving} serves already")
+        records.forget_candidate(serving)
         return
     switching = Switching(host, records, records.keep(record), options)
     say(f"{verb}: {record.from_version or 'nothing'} -> {record.to_version}, into slot {record.to_slot}")
     try:
         switching.forward()
     except BaseException as error:
-        undo(host, records, switching.record, str(error) or type(error).__name__)
+        if switching.record.step in LEFT:
+            say(f"{verb}: {record.to_version} serves; `portfolio-release recover`, or the next command, does the rest")
+        else:
+            undo(host, records, switching.record, str(error) or type(error).__name__)
         raise
     say(f"{verb}: {record.to_version} serves; scheduling was paused for {switching.record.paused_s():g} s")
 

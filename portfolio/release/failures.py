@@ -15,6 +15,10 @@ class ArtefactError(PortfolioError):
     exit_code = ExitCode.USAGE
 
 
+class StoreHeldError(ReleaseError):
+    """Somebody writes the store for longer than a step waits."""
+
+
 class RefusedError(PortfolioError):
     """A rule says no, and nothing was changed."""
 

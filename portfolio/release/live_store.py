@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from portfolio.release.failures import RefusedError, ReleaseError
+from portfolio.errors import StoreBusyError
+from portfolio.release.failures import RefusedError, ReleaseError, StoreHeldError
 from portfolio.store.lock import HANDED_OVER, lock_path, writer_lock
 
 if TYPE_CHECKING:
@@ -86,11 +87,17 @@ def places(host: Host, version: str) -> Places:
 
 @contextmanager
 def locked(host: Host, store: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[int]:
-    """Hold the store's lock; yields the descriptor to hand over. The lock's file is the services' user's."""
+    """Hold the store's lock; yields the descriptor to hand over. The lock's file is the services' user's.
+
+    Raises StoreHeldError, which is a failure: another release command's being at work is something else.
+    """
     if not lock_path(store).exists():
-        _as_service(host, ["touch", "--", str(lock_path(store))])
-    with writer_lock(store, wait_s) as descriptor:
-        yield descriptor
+        _as_service(host, ["/bin/sh", "-c", 'umask 077; touch -- "$1"', "sh", str(lock_path(store))])
+    try:
+        with writer_lock(store, wait_s) as descriptor:
+            yield descriptor
+    except StoreBusyError as error:
+        raise StoreHeldError(str(error)) from error
 
 
 def plan(host: Host, version: str, store: Path) -> Plan:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Verb = Literal["switch", "rollback"]
 Outcome = Literal["done", "rolled-back", "failed"]
+RESUMED = ("leave", "watch", "confirm")  # steps in which the new release is given its runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class Switch:
     seconds: dict[str, float] = field(default_factory=dict)
     # Why it is being undone; empty while it goes forward.
     undoing: str = ""
+
+    def gives_out(self, slot: Slot) -> bool:
+        """Tell whether a slot is given its runs while this switch is in hand."""
+        return slot == self.to_slot and self.step in RESUMED and not self.undoing
 
     def paused_s(self) -> float:
         """How long scheduling stood still, as far as it is known.
@@ -120,13 +125,14 @@ class Records:
         values = _read(self.folder / "candidate.json")
         return values["version"] if values else None
 
-    def note_candidate(self, version: str | None) -> None:
+    def note_candidate(self, version: str) -> None:
         """Remember which release the next switch is for."""
-        path = self.folder / "candidate.json"
-        if version is None:
-            path.unlink(missing_ok=True)
-        else:
-            replace_text(path, json.dumps({"version": version, "at": now()}) + "\n")
+        replace_text(self.folder / "candidate.json", json.dumps({"version": version, "at": now()}) + "\n")
+
+    def forget_candidate(self, version: str | None) -> None:
+        """Let a release that serves wait no more; another one goes on waiting."""
+        if self.candidate() == version:
+            (self.folder / "candidate.json").unlink(missing_ok=True)
 
     def _newest(self) -> tuple[str, str]:
         history = self.history()

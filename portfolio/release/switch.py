@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from portfolio.errors import StoreBusyError
 from portfolio.release import candidate, live_store, visible
-from portfolio.release.failures import RefusedError, ReleaseError
+from portfolio.release.failures import RefusedError, ReleaseError, StoreHeldError
 from portfolio.release.health import ensure_no_worse, health_before
 from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
-from portfolio.release.record import now, with_
+from portfolio.release.record import RESUMED, now, with_
 from portfolio.release.watch import watch
 from portfolio.release.worker import DRAIN_S, leave_worker, stop_worker, wait_idle
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from portfolio.release.record import Records, Switch
 
 # From this step on the new release has proved itself: an interrupted switch is finished, not undone.
-PROVED = ("resume", "leave", "watch", "confirm")
+PROVED = ("resume", *RESUMED)
 STEPS = ("prepare", "check", "pause", "wait", "copy", "migrate", "start", "flip", "web", "prove", "drain", *PROVED)
 
 
@@ -124,7 +123,7 @@ class Switching:
         try:
             with live_store.locked(self.host, at.store, 0):
                 return live_store.plan(self.host, version, at.store)
-        except StoreBusyError:
+        except StoreHeldError:
             if not at.published.exists():
                 raise
             return live_store.plan(self.host, version, at.published)
@@ -257,4 +256,4 @@ class Switching:
     def _confirm(self) -> None:
         self.records.end(self.record, "done", "")
         if self.record.verb == "switch":
-            self.records.note_candidate(None)
+            self.records.forget_candidate(self.record.to_version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLIN
             say(f"wait-online {slot}: the worker has ended while it started")
             return 1
         if _heard(host, slot, begun):
-            if host.layout.serving_slot() == slot and records.switch() is None:
+            switch = records.switch()
+            if host.layout.serving_slot() == slot and (switch is None or switch.gives_out(slot)):
                 host.api.pause_queue(slot, paused=False)
             say(f"wait-online {slot}: online, release {host.layout.version_in(slot)}")
             return 0
@@ -68,6 +70,8 @@ def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLIN
 
 def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
     """Wait until a slot's worker runs no flow; raises ReleaseError when one takes longer, and ends nothing."""
+    if seconds and not is_idle(host, slot):
+        say(f"  A flow of slot {slot} runs: its end is waited for, {seconds:g} s at most")
     if not _stays_quiet(lambda: is_idle(host, slot), seconds):
         message = (
             f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has, or cancel "
@@ -105,9 +109,9 @@ def _others(host: Host, slot: Slot, pid: str) -> list[str]:
     unit = worker_unit(slot)
     group = host.property_of(unit, "ControlGroup").lstrip("/")
     for hierarchy in GROUPS if group else ():
-        listed = host.layout.at(hierarchy) / group / "cgroup.procs"
-        if listed.is_file():
-            return [other for other in listed.read_text().split() if other != pid]
+        with suppress(OSError):  # another version's hierarchy, or the unit ended meanwhile
+            listed = (host.layout.at(hierarchy) / group / "cgroup.procs").read_text()
+            return [other for other in listed.split() if other != pid]
     looked = host.run_as_service(["/bin/sh", "-c", CHILDREN, "sh", pid], None, (), 10)
     if looked.returncode and host.property_of(unit, "MainPID") == pid:
         message = f"Process {pid} of {unit} cannot be looked at: {looked.stderr.strip()}"
@@ -127,7 +131,7 @@ def leave_worker(host: Host, slot: Slot, seconds: float) -> bool:
     try:
         stop_worker(host, slot, seconds)
     except ReleaseError as error:
-        alarm(f"The worker of slot {slot} goes on with its flow, its queue paused: {error}")
+        alarm(f"The worker of slot {slot} goes on, its queue paused: {error}")
         return False
     return True
 

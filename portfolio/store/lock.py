@@ -53,6 +53,11 @@ def read_holder(path: Path) -> LockHolder | None:
         return None
 
 
+def may_be_held(path: Path) -> bool:
+    """Tell whether somebody may hold the store's lock: who may not look at it cannot say that nobody does."""
+    return read_holder(path) is not None or (lock_path(path).exists() and not os.access(lock_path(path), os.R_OK))
+
+
 @contextmanager
 def writer_lock(path: Path, wait_s: float = 0.0) -> Iterator[int]:
     """Hold the store's lock; raises StoreBusyError naming the holder when it isn't free within `wait_s` seconds.

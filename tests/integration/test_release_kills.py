@@ -5,15 +5,19 @@ The table is STEPS x before or after the step has acted. What each line leads to
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from portfolio.release import recover, undo
+from portfolio.errors import ExitCode
+from portfolio.release import live_store, recover, undo
+from portfolio.release.failures import ReleaseError
 from portfolio.release.host import Host
 from portfolio.release.record import Records
 from portfolio.release.switch import PROVED, STEPS
+from portfolio.store.lock import writer_lock
 from tests.support.releases.host import LIVE, release_host
 
 if TYPE_CHECKING:
@@ -104,6 +108,29 @@ def test_rollback_serves_before_the_flow_of_the_bad_release_has_ended(host):
     told = host.status()
     assert (told["serving"]["version"], told["in_hand"]["step"]) == ("1.0", "leave")
     assert host.api.queues["blue"] is False
+
+
+def test_rollback_stands_when_somebody_has_enough_of_waiting_for_the_flow_it_leaves(host):
+    host.switch()
+    (host.records / "hold-at").write_text("leave")
+    with host.start("rollback") as tool:
+        while not (host.records / "held").exists():
+            assert tool.poll() is None
+        tool.send_signal(signal.SIGINT)
+        words, _ = tool.communicate(timeout=60)
+    (host.records / "hold-at").unlink()
+    assert tool.returncode != 0
+    assert "1.0 serves; `portfolio-release recover`" in words
+    assert host.status()["serving"]["version"] == "1.0"
+    assert host.run("recover")[0] == 0
+    assert (host.workers(), host.history[-1]["outcome"]) == ({"blue": "1.0"}, "done")
+
+
+def test_store_that_somebody_else_writes_for_too_long_is_a_failure_that_systemd_tries_again(host):
+    store = host.root / LIVE
+    with writer_lock(store), pytest.raises(ReleaseError) as caught, live_store.locked(Host.here(host.root), store, 0.1):
+        pytest.fail("two writers")
+    assert caught.value.exit_code == ExitCode.FAILED
 
 
 @pytest.mark.parametrize("place", ["copy", "start", "flip"])

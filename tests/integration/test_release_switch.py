@@ -99,7 +99,7 @@ def test_rollback_is_done_when_a_flow_of_the_release_to_get_away_from_does_not_e
             fcntl.flock(lock, fcntl.LOCK_EX)
         code, words = served.run("rollback", "--drain-s", "1")
     assert code == 0, words
-    assert "The worker of slot green goes on with its flow, its queue paused" in words
+    assert "The worker of slot green goes on, its queue paused" in words
     assert served.workers() == {"blue": "1.0", "green": "1.1"}
     assert (served.api.queues["blue"], served.api.queues["green"]) == (False, True)
     assert served.status()["serving"]["version"] == "1.0"

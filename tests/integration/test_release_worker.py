@@ -84,6 +84,18 @@ def test_queue_stays_paused_when_a_switch_is_in_hand(host, flow):
     assert host.api.queues[serving] is True
 
 
+def test_queue_goes_on_when_the_worker_restarts_while_a_rollback_waits_for_the_flow_it_leaves(host, flow):
+    for version in ("1.0", "2.0"):
+        host.add(version)
+        host.switch()
+    host.kill_at("leave", "rollback")
+    serving = host.status()["serving"]["slot"]
+    host.api.queues[serving] = True
+    host.api.workers = {f"worker-{serving}": "ONLINE"}
+    assert host.run("wait-online", serving, MAINPID=str(flow.pid))[0] == 0
+    assert host.api.queues[serving] is False
+
+
 def test_worker_is_not_online_when_it_ends_while_it_starts(host):
     with subprocess.Popen(["/bin/sleep", "1"]) as worker:
         worker.wait()

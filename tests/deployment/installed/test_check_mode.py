@@ -41,6 +41,7 @@ def test_check_mode_finds_nothing_to_change_on_a_provisioned_host(machine):
     ended = provision(machine, *CHECK)
     assert ended.returncode == 0, ended.stdout[-4000:]
     assert re.findall(r"changed=(\d+)", ended.stdout) == ["0"], ended.stdout[-4000:]
+    assert "is it spelt right?" not in ended.stdout
 
 
 @pytest.mark.parametrize("checked", [False, True], ids=["done", "looked-at"])

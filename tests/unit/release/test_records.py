@@ -133,6 +133,14 @@ def test_paused_time_is_from_the_pause_to_the_resuming():
     assert paused.paused_s() == 12.5
 
 
+def test_only_the_release_that_serves_waits_no_more(records):
+    records.note_candidate("2.0")
+    records.forget_candidate("1.0")
+    assert records.candidate() == "2.0"
+    records.forget_candidate("2.0")
+    assert records.candidate() is None
+
+
 def test_prune_keeps_the_newest_and_what_a_slot_a_rollback_or_a_switch_needs(layout, records):
     for number in range(8):
         install(layout, f"{number}.0")

@@ -5,14 +5,19 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from portfolio.errors import ExitCode, StoreBusyError, StoreError
-from portfolio.store.lock import lock_path, read_holder, writer_lock
+from portfolio.store.lock import lock_path, may_be_held, read_holder, writer_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_lock_is_refused_at_once_and_names_the_holder_when_taken(tmp_path: Path) -> None:
@@ -31,6 +36,36 @@ def test_lock_can_be_opened_by_nobody_else(tmp_path: Path) -> None:
     lock_path(tmp_path / "store.duckdb").touch(mode=0o644)
     with writer_lock(tmp_path / "store.duckdb"):
         assert lock_path(tmp_path / "store.duckdb").stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_is_not_said_to_write_by_one_who_may_not_look(reachable: Path) -> None:
+    """The web service may not: to it a running flow must not look like one that was killed."""
+    store = reachable / "store.duckdb"
+    assert not asked_as_another_user(store)
+    with writer_lock(store):
+        assert asked_as_another_user(store)
+    assert not may_be_held(store)
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that every user may list."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def asked_as_another_user(store: Path) -> bool:
+    """Ask as one who may read the folder and not the lock: another user where we are root, else its mode says so."""
+    if os.geteuid() != 0:
+        if lock_path(store).exists():
+            lock_path(store).chmod(0)
+        return may_be_held(store)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        os._exit(int(may_be_held(store)))
+    return bool(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_lock_is_free_again_when_its_holder_failed(tmp_path: Path) -> None:
