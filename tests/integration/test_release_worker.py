@@ -85,7 +85,7 @@ def test_queue_stays_paused_when_a_switch_is_in_hand(host, flow):
 
 
 def test_queue_goes_on_when_the_worker_restarts_while_a_rollback_waits_for_the_flow_it_leaves(host, flow):
-    for version in ("1.0", "2.0"):
+    for version in ("2.0", "3.0"):
         host.add(version)
         host.switch()
     host.kill_at("leave", "rollback")
