@@ -113,7 +113,9 @@ def test_rollback_serves_before_the_flow_of_the_bad_release_has_ended(host):
 def test_rollback_stands_when_somebody_has_enough_of_waiting_for_the_flow_it_leaves(host):
     host.switch()
     (host.records / "hold-at").write_text("leave")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's `&` would ignore it
     with host.start("rollback") as tool:
+        signal.signal(signal.SIGINT, before)
         while not (host.records / "held").exists():
             assert tool.poll() is None
         tool.send_signal(signal.SIGINT)
