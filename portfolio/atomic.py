@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 READABLE_BY_ALL = 0o644  # the web server and the operator are other users
-OWNER_ONLY = 0o600
 
 
 def replace_text(path: Path, text: str) -> None:

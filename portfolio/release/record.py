@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from portfolio.atomic import OWNER_ONLY, READABLE_BY_ALL, replace_text
+from portfolio.atomic import READABLE_BY_ALL, replace_text
 from portfolio.release.failures import BusyError, ReleaseError
+from portfolio.store.lock import OWNER_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portfolio.atomic import OWNER_ONLY
 from portfolio.errors import StoreBusyError, StoreError
 from portfolio.processes import is_alive
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.05  # a writer holds the lock for seconds: nobody notices a twentieth of one
 HANDED_OVER = "PORTFOLIO_LOCK_FD"  # the number of an open lock file that a process inherits from the lock's holder
+OWNER_ONLY = 0o600  # whoever may open a lock may hold it
 COMMAND_SHOWN = 200  # characters of a command line kept in the lock file
 
 
@@ -109,7 +109,7 @@ def _opened(lock_file: Path) -> int:
         os.close(descriptor)
         message = f"The store's lock file {lock_file} must be a file of its own, no link and no pipe: remove it."
         raise StoreError(message)
-    if found.st_uid == os.geteuid():  # whoever may open it may hold it: the web service is in the group of its owner
+    if found.st_uid == os.geteuid():  # the web service is in the group of its owner
         os.fchmod(descriptor, OWNER_ONLY)
     return descriptor
 
