@@ -65,6 +65,11 @@ class Places:
         """The copy that a switch takes before it migrates; the next switch replaces it."""
         return self.store.with_name(f"{self.store.stem}.before-switch{self.store.suffix}")
 
+    @property
+    def looked_at(self) -> Path:
+        """Another name of the published copy, while a release looks at it as at a store; settings refuse its own."""
+        return self.store.with_name(f"{self.store.stem}.looked-at{self.store.suffix}")
+
     def replaced(self, instant: str) -> Path:
         """Name what an undoing replaces, beside the store."""
         return self.store.with_name(f"{self.store.stem}.replaced-{instant.replace(':', '')}{self.store.suffix}")
@@ -106,6 +111,15 @@ def plan(host: Host, version: str, store: Path) -> Plan:
         host.must(version, "portfolio", "migrate", "--plan", "--json", settings={"DUCKDB_FILE": str(store)})
     )
     return Plan(tuple(answer["pending"]), int(answer["min_reader"]), bool(answer["can_read"]))
+
+
+def plan_of_published(host: Host, version: str, at: Places) -> Plan:
+    """Ask a release what it would do to the published copy: what somebody writes meanwhile cannot be looked at."""
+    _as_service(host, ["ln", "-f", "--", str(at.published), str(at.looked_at)])
+    try:
+        return plan(host, version, at.looked_at)
+    finally:
+        _as_service(host, ["rm", "-f", "--", str(at.looked_at)])
 
 
 def fingerprint(store: Path) -> str:

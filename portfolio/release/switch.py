@@ -126,7 +126,7 @@ class Switching:
         except StoreHeldError:
             if not at.published.exists():
                 raise
-            return live_store.plan(self.host, version, at.published)
+            return live_store.plan_of_published(self.host, version, at)
 
     @cached_property
     def _places(self) -> live_store.Places:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.support.releases.host import FakeHost
 
-PUBLISHED = "var/lib/portfolio/live/portfolio.published"
+PUBLISHED = "var/lib/portfolio/live/portfolio.published.duckdb"
 UNTOUCHED = {"schema": 1, "min_reader": 1, "rows": 100, "decided": True}
 MIGRATED = UNTOUCHED | {"schema": 2}
 PLACES = [place for step in STEPS[1:] if step != "leave" for place in (step, f"{step}:done")]  # that is a rollback's

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.releases.host import FakeHost
 
-PUBLISHED = "var/lib/portfolio/live/portfolio.published"
+PUBLISHED = "var/lib/portfolio/live/portfolio.published.duckdb"
 
 
 @pytest.fixture

@@ -62,8 +62,23 @@ def test_second_release_serves_and_the_long_flow_ends_in_the_first(machine, figu
     assert 0 < peak.megabytes < PEAK_MB
 
 
-def test_rollback_goes_back_in_time(machine, figure):
-    back = make(machine, "rollback")
+@contextmanager
+def held_store(machine):
+    """Hold the store's lock, as a flow does that writes."""
+    lock = on(
+        machine,
+        'portfolio config show --json | python3 -c \'import json,sys; print(json.load(sys.stdin)["paths"]["store"])\'',
+    )
+    on(machine, f"systemd-run --unit=holds-the-store flock --exclusive {lock.strip()}.lock sleep 300")
+    try:
+        yield
+    finally:
+        on(machine, "systemctl stop holds-the-store")
+
+
+def test_rollback_goes_back_in_time_though_somebody_writes_the_store(machine, figure):
+    with held_store(machine):
+        back = make(machine, "rollback")
     assert back.code == 0, back.said[-6000:]
     assert serving(machine)[1] == FIRST
     ended = history(machine)[-1]

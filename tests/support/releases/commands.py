@@ -18,7 +18,7 @@ MANIFEST = json.loads((RELEASE / "manifest.json").read_text())
 ROOT = RELEASE.parents[3]
 LIVE = ROOT / "var/lib/portfolio/live/portfolio.duckdb"
 STORE = Path(os.environ.get("DUCKDB_FILE", LIVE))
-PATHS = {"store": str(LIVE), "published": str(LIVE.with_suffix(".published")), "state": str(LIVE.parent)}
+PATHS = {"store": str(LIVE), "published": str(LIVE.with_suffix(".published.duckdb")), "state": str(LIVE.parent)}
 WANTED = MANIFEST["schema"]["current"]
 
 
@@ -52,6 +52,8 @@ def config(*_: str) -> int:
 
 
 def migrate(*arguments: str) -> int:
+    if STORE.stem.endswith(".published"):
+        return _refuse("Settings that break a rule: DUCKDB_FILE: must be no published copy")
     store = json.loads(STORE.read_text())
     pending = [f"{step:04d} step" for step in range(store["schema"] + 1, WANTED + 1)]
     min_reader = max(store["min_reader"], MANIFEST["schema"]["min_reader"] if pending else 0)
@@ -90,7 +92,7 @@ def publish(*_: str) -> int:
         return _refuse("No space left on device")
     if json.loads(STORE.read_text())["schema"] < WANTED:
         return _refuse("the store is older than this release: migrate it")
-    STORE.with_suffix(".published").write_text(STORE.read_text())
+    STORE.with_suffix(".published.duckdb").write_text(STORE.read_text())
     return 0
 
 
