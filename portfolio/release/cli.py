@@ -182,7 +182,9 @@ def _go(host: Host, records: Records, verb: str, options: Options) -> None:
     try:
         switching.forward()
     except BaseException as error:
-        if switching.record.step in LEFT:
+        if host.is_going_down():
+            say(f"{verb}: the host is going down; the next boot does the rest")
+        elif switching.record.step in LEFT:
             say(f"{verb}: {record.to_version} serves; `portfolio-release recover`, or the next command, does the rest")
         else:
             undo(host, records, switching.record, str(error) or type(error).__name__)

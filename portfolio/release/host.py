@@ -96,6 +96,10 @@ class Host:
         """Tell whether a unit runs or is about to."""
         return self.property_of(unit, "ActiveState") in {"active", "activating", "reloading"}
 
+    def is_going_down(self) -> bool:
+        """Tell whether the host shuts down or reboots: what is started now would not be."""
+        return self.systemctl("is-system-running", check=False).strip() == "stopping"
+
     def run_release(
         self, version: str, *command: str, settings: Mapping[str, str] | None = None, fds: Sequence[int] = (),
         timeout_s: float = COMMAND_S,

@@ -20,7 +20,13 @@ RECOVER_DRAIN_S = 300.0
 
 
 def recover(host: Host, records: Records, *, start: bool) -> None:
-    """Finish or undo what was interrupted; with `start`, also have the serving release run, as after a boot."""
+    """Finish or undo what was interrupted; with `start`, also have the serving release run, as after a boot.
+
+    While the host goes down nothing is done: services cannot be started any more, and the boot does it.
+    """
+    if host.is_going_down():
+        say("recover: the host is going down; the next boot does it")
+        return
     switch = records.switch()
     if switch:
         settle(host, records, switch)

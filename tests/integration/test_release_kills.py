@@ -112,15 +112,12 @@ def test_rollback_serves_before_the_flow_of_the_bad_release_has_ended(host):
 
 def test_rollback_stands_when_somebody_has_enough_of_waiting_for_the_flow_it_leaves(host):
     host.switch()
-    (host.records / "hold-at").write_text("leave")
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's `&` would ignore it
-    with host.start("rollback") as tool:
+    with host.held_at("leave", "rollback") as tool:
         signal.signal(signal.SIGINT, before)
-        while not (host.records / "held").exists():
-            assert tool.poll() is None
         tool.send_signal(signal.SIGINT)
         words, _ = tool.communicate(timeout=60)
-    (host.records / "hold-at").unlink()
+    host.let_go()
     assert tool.returncode != 0
     assert "1.0 serves; `portfolio-release recover`" in words
     assert host.status()["serving"]["version"] == "1.0"
@@ -283,6 +280,31 @@ def test_proved_release_is_not_undone_because_prefect_is_slow_to_start(host):
         words, _ = tool.communicate(timeout=60)
     assert tool.returncode == 0, words
     _serves_alone(host, "watch")
+
+
+@pytest.mark.parametrize("place", ["flip", "watch"])
+def test_switch_that_was_killed_as_the_host_goes_down_is_left_to_the_boot(host, place):
+    host.kill_at(place, "switch", "--watch-s", "1")
+    before = host.workers()
+    (host.root / "going-down").touch()
+    code, words = host.run("recover", SERVICE_RESULT="signal")
+    assert code == 0, words
+    assert (host.workers(), host.status()["in_hand"]["step"]) == (before, place)
+    (host.root / "going-down").unlink()
+    host.power_cut()
+    assert host.run("recover")[0] == 0
+    _serves_alone(host, place)
+
+
+def test_failure_that_the_going_down_of_the_host_brings_is_left_to_the_boot(host):
+    with host.held_at("web:done", "switch", "--watch-s", "1") as tool:
+        host.api.smoke = "CRASHED"
+        (host.root / "going-down").touch()
+        host.let_go()
+        words, _ = tool.communicate(timeout=60)
+    assert tool.returncode == 1
+    assert "the next boot does the rest" in words
+    assert host.status()["in_hand"]["step"] == "prove"
 
 
 def test_nothing_stays_of_a_candidate_check_that_was_killed(host):

@@ -370,12 +370,9 @@ def test_nothing_is_restored_where_nothing_serves(host):
 
 def test_switch_goes_on_when_the_terminal_it_was_typed_at_is_closed(served):
     served.add("1.1")
-    (served.records / "hold-at").write_text("start")
-    with served.start("switch", "--watch-s", "0") as tool:
-        while not (served.records / "held").exists():
-            assert tool.poll() is None
+    with served.held_at("start", "switch", "--watch-s", "0") as tool:
         tool.send_signal(signal.SIGHUP)
-        (served.records / "hold-at").unlink()
+        served.let_go()
         words, _ = tool.communicate(timeout=60)
     assert tool.returncode == 0, words
     assert serves(served, "1.1", "green")

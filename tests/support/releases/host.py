@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from portfolio.processes import is_alive
 from tests.support.releases.api import serving
 
@@ -147,16 +149,28 @@ class FakeHost:
 
     def kill_at(self, where: str, *arguments: str) -> str:
         """Start the tool, let it come to a place in a step, and kill it there; returns what it had said."""
+        with self.held_at(where, *arguments) as tool:
+            tool.kill()
+            words = tool.communicate()[0]
+        self.let_go()
+        return words
+
+    @contextmanager
+    def held_at(self, where: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Start the tool and let it come to a place in a step, where it stands still until it is let go."""
         (self.records / "hold-at").write_text(where)
         with self.start(*arguments) as tool:
             deadline = time.monotonic() + ENDS_S
             while not (self.records / "held").exists() and tool.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.02)
-            assert (self.records / "held").exists(), f"{where} was not reached: {tool.communicate()[0]}"
-            tool.kill()
-            words = tool.communicate()[0]
+            if not (self.records / "held").exists():
+                tool.kill()
+                pytest.fail(f"{where} was not reached: {tool.communicate()[0]}")
+            yield tool
+
+    def let_go(self) -> None:
+        """Let a tool that is held go on."""
         (self.records / "hold-at").unlink()
-        return words
 
 
 @contextmanager

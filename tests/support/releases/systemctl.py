@@ -77,7 +77,19 @@ def running(unit: str) -> int:
     return 0 if state == "Z" else pid
 
 
-VERBS = {"show": show, "start": start, "stop": stop, "restart": restart, "reset-failed": lambda *_: 0}
+def is_system_running() -> int:
+    print("stopping" if (ROOT / "going-down").exists() else "running")
+    return 0
+
+
+VERBS = {
+    "is-system-running": is_system_running,
+    "show": show,
+    "start": start,
+    "stop": stop,
+    "restart": restart,
+    "reset-failed": lambda *_: 0,
+}
 
 if __name__ == "__main__":
     sys.exit(main(*sys.argv[2:]))
