@@ -19,12 +19,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run as current
 from prefect.states import Crashed
 
-from flows.names import MANAGED, WORK_POOL, WRITER_LIMIT
+from flows.names import MANAGED, WORK_POOL, WRITER_LIMIT, smoke_queue
 from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def _other_queues_at_work(client: SyncPrefectClient, slot: str) -> frozenset[str
     since = now_utc() - WORKER_SILENCE
     workers = client.read_workers_for_work_pool(WORK_POOL)
     heard = {worker.name for worker in workers if worker.last_heartbeat_time and worker.last_heartbeat_time > since}
-    return frozenset(name.removeprefix(WORKER_OF) for name in heard - {f"{WORKER_OF}{slot}"})
+    others = {name.removeprefix(WORKER_OF) for name in heard - {f"{WORKER_OF}{slot}"}}
+    return frozenset(others | {smoke_queue(other) for other in others})
 
 
 def older_run_in_hand() -> str | None:
@@ -125,7 +128,9 @@ def in_states(states: list[StateType]) -> FlowRunFilter:
 
 
 def _in_hand(client: SyncPrefectClient) -> list[FlowRun]:
-    return client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states(IN_HAND))
+    """Read what goes on in our pool: the managed deployments' runs, and the smoke runs of a switch."""
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
+    return client.read_flow_runs(work_pool_filter=pool, flow_run_filter=in_states(IN_HAND))
 
 
 def _is_dead(run: FlowRun, is_alive: Callable[[UUID], bool], starting: timedelta) -> bool:

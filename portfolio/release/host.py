@@ -37,6 +37,11 @@ def worker_unit(slot: Slot) -> str:
     return f"portfolio-worker@{slot}.service"
 
 
+def worker_name(slot: Slot) -> str:
+    """Name a slot's worker as Prefect knows it."""
+    return f"worker-{slot}"
+
+
 WEB_UNIT, WEB_SOCKET = "portfolio-web.service", "portfolio-web.socket"
 
 
@@ -95,6 +100,10 @@ class Host:
     def is_active(self, unit: str) -> bool:
         """Tell whether a unit runs or is about to."""
         return self.property_of(unit, "ActiveState") in {"active", "activating", "reloading"}
+
+    def has_ended(self, unit: str) -> bool:
+        """Tell whether nothing of a unit runs, nor is it about to."""
+        return self.property_of(unit, "ActiveState") in {"inactive", "failed"}
 
     def is_going_down(self) -> bool:
         """Tell whether the host shuts down or reboots: what is started now would not be."""

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,11 @@ FIRST_WAIT_S = 0.1  # doubled from try to try: 13 s in all
 PASSING = frozenset({429, 503})
 NOT_FOUND = 404
 STARTING = timedelta(seconds=30)  # a run pending for longer has lost its worker
+
+
+def queues_of(slot: str) -> tuple[str, str]:
+    """Name a slot's queue, and that of its smoke runs, which pass while its own is still paused."""
+    return slot, f"{slot}-smoke"
 
 
 class NoSuchError(ReleaseError):
@@ -67,11 +73,16 @@ class PrefectApi:
         beats = [item["last_heartbeat_time"] for item in found if item["name"] == worker and item["status"] == ONLINE]
         return max((datetime.fromisoformat(beat) for beat in beats if beat), default=None)
 
-    def is_starting_one(self, queue: str) -> bool:
-        """Tell whether a worker has taken a run of the queue whose process is yet to come, or has just come."""
+    def forget_worker(self, worker: str) -> None:
+        """Sign a worker off that has ended, of which Prefect would think for a while that it is only silent."""
+        with suppress(NoSuchError):
+            self.ask("DELETE", f"/work_pools/{POOL}/workers/{worker}")
+
+    def is_starting_one(self, *queues: str) -> bool:
+        """Tell whether a worker has taken a run of the queues whose process is yet to come, or has just come."""
         wanted = {"state": {"type": {"any_": ["PENDING"]}}}
-        of_queue = {"name": {"any_": [queue]}}
-        found = self.ask("POST", "/flow_runs/filter", {"flow_runs": wanted, "work_pool_queues": of_queue})
+        of_queues = {"name": {"any_": queues}}
+        found = self.ask("POST", "/flow_runs/filter", {"flow_runs": wanted, "work_pool_queues": of_queues})
         since = datetime.now(UTC) - STARTING
         return any(datetime.fromisoformat(run["state"]["timestamp"]) > since for run in found)
 
@@ -86,6 +97,11 @@ class PrefectApi:
         key = str(uuid.uuid4())  # a try that was heard though its answer was lost, and the next, make one run
         wanted = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "idempotency_key": key}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", wanted)["id"])
+
+    def close_run(self, run: str, why: str) -> None:
+        """Call a run crashed whose process has gone."""
+        wanted = {"state": {"type": "CRASHED", "name": "Crashed", "message": why}, "force": True}
+        self.ask("POST", f"/flow_runs/{run}/set_state", wanted)
 
     def state_of(self, run: str) -> tuple[str, str]:
         """Return the type and message of a run's state."""

@@ -101,6 +101,7 @@ def _resume_old(host: Host, switch: Switch) -> None:
 def _empty_new_slot(host: Host, switch: Switch) -> None:
     """End the new worker; one that has a flow keeps it, and gets no other."""
     if leave_worker(host, switch.to_slot, UNDO_DRAIN_S):
+        visible.close_smoke(host, switch.smoke_run)
         host.layout.fill(switch.to_slot, switch.replaced_in_slot)
 
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from portfolio.release.failures import ReleaseError
-from portfolio.release.host import WEB_UNIT, worker_unit
+from portfolio.release.host import WEB_UNIT, worker_name, worker_unit
 from portfolio.release.journal import say
 from portfolio.release.layout import other
-from portfolio.release.prefect_api import POOL, NoSuchError
+from portfolio.release.prefect_api import POOL, NoSuchError, queues_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +28,6 @@ ENDED_WELL = "COMPLETED"
 GOING_ON = frozenset({"SCHEDULED", "PENDING", "RUNNING"})
 
 
-def smoke_queue(slot: Slot) -> str:
-    """Name the queue of a slot's smoke runs: they pass while the slot's own queue is still paused."""
-    return f"{slot}-smoke"
-
-
 def has_queues(host: Host) -> bool:
     """Tell whether Prefect has our pool, which the first registration makes."""
     try:
@@ -44,7 +39,7 @@ def has_queues(host: Host) -> bool:
 
 def prepare_queue(host: Host, slot: Slot, *, paused: bool) -> None:
     """Have a slot's queue, paused or not, and that of its smoke runs, open."""
-    for queue, closed in ((slot, paused), (smoke_queue(slot), False)):
+    for queue, closed in zip(queues_of(slot), (paused, False), strict=True):
         try:
             host.api.pause_queue(queue, paused=closed)
         except NoSuchError:
@@ -52,7 +47,13 @@ def prepare_queue(host: Host, slot: Slot, *, paused: bool) -> None:
 
 
 def start_worker(host: Host, slot: Slot) -> None:
-    """Start a slot's worker; systemctl comes back once Prefect has heard of it."""
+    """Start a slot's worker; systemctl comes back once Prefect has heard of it.
+
+    It closes what the other slot's worker has left behind, if that one has ended: Prefect alone would not know.
+    """
+    if host.has_ended(worker_unit(other(slot))):
+        with suppress(ReleaseError):  # Prefect's server is starting, say; a later flow closes what was left
+            host.api.forget_worker(worker_name(other(slot)))
     host.systemctl("reset-failed", worker_unit(slot), check=False)
     host.systemctl("start", worker_unit(slot))
     if not host.is_active(worker_unit(slot)):
@@ -82,6 +83,13 @@ def _startup(host: Host, version: str, slot: Slot, what: str) -> None:
         told = host.must(version, "python", "-m", "flows.startup", "--queue", slot, what, settings=settings, fds=fds)
     for line in told.splitlines():
         say(f"  {line}")
+
+
+def close_smoke(host: Host, run: str) -> None:
+    """Call a proving run crashed whose worker has ended before it."""
+    with suppress(ReleaseError):  # as above
+        if run and host.api.state_of(run)[0] in GOING_ON:
+            host.api.close_run(run, "Its worker has ended, as the switch was undone.")
 
 
 def restart_web(host: Host) -> None:

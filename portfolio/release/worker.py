@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portfolio.release.failures import ReleaseError
-from portfolio.release.host import worker_unit
+from portfolio.release.host import worker_name, worker_unit
 from portfolio.release.journal import alarm, say
+from portfolio.release.prefect_api import queues_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ def is_idle(host: Host, slot: Slot) -> bool:
     pid = host.property_of(worker_unit(slot), "MainPID")
     if pid in {"", "0"}:
         return True
-    return not _others(host, slot, pid) and not host.api.is_starting_one(slot)
+    return not _others(host, slot, pid) and not host.api.is_starting_one(*queues_of(slot))
 
 
 def _others(host: Host, slot: Slot, pid: str) -> list[str]:
@@ -155,14 +156,14 @@ def _has_children(pid: int) -> bool:
 
 def _starts_one(host: Host, slot: Slot) -> bool:
     try:
-        return host.api.is_starting_one(slot)
+        return host.api.is_starting_one(*queues_of(slot))
     except ReleaseError:  # while a host shuts down, the processes alone tell
         return False
 
 
 def _heard(host: Host, slot: Slot, since: datetime) -> bool:
     try:
-        seen = host.api.seen_online(f"worker-{slot}")
+        seen = host.api.seen_online(worker_name(slot))
     except ReleaseError:  # the server is starting, or has no pool yet
         return False
     return seen is not None and seen >= since

@@ -155,6 +155,19 @@ def test_a_run_of_the_other_slot_is_closed_only_when_its_worker_is_gone(slots):
     assert [run["state_type"] for run in slots.prefect.runs(SIGNAL_GENERATION)] == ["CRASHED"]
 
 
+def test_smoke_run_of_the_other_slot_is_closed_once_the_release_tool_has_signed_its_worker_off(slots):
+    host = Host(Layout(slots.folder), slots.prefect.url, "")
+    run = visible.ask_smoke(host, "blue", "1.0")
+    slots.prefect.ask(f"/flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
+    slots.prefect.ask("/work_pools/portfolio/workers/heartbeat", name="worker-blue", heartbeat_interval_seconds=30)
+    slots.startup("--queue", "green", PORTFOLIO_SLOT="green")
+    assert host.api.state_of(run)[0] == "PENDING"
+    for _ in range(2):  # the second time there is none
+        host.api.forget_worker("worker-blue")
+    slots.startup("--queue", "green", PORTFOLIO_SLOT="green")
+    assert host.api.state_of(run)[0] == "CRASHED"
+
+
 def test_release_tool_asks_what_the_real_server_answers(slots):
     """Its own tests have a stub of the API; this is what keeps the stub honest."""
     host = Host(Layout(slots.folder), slots.prefect.url, "")
@@ -169,11 +182,15 @@ def test_release_tool_asks_what_the_real_server_answers(slots):
     run = visible.ask_smoke(host, "blue", "1.0")
     assert host.api.state_of(run)[0] == "SCHEDULED"
     slots.prefect.ask(f"/flow_runs/{run}/set_state", state={"type": "PENDING"}, force=True)
-    assert host.api.is_starting_one("blue-smoke")
+    assert host.api.is_starting_one("blue", "blue-smoke")
     assert not host.api.is_starting_one("blue")
     slots.prefect.ask(f"/flow_runs/{run}/set_state", state={"type": "FAILED", "message": "why"}, force=True)
     with pytest.raises(ReleaseError, match=r"ended as FAILED: why"):
         visible.wait_smoke(host, run, "1.0")
+    left = visible.ask_smoke(host, "blue", "1.0")
+    slots.prefect.ask(f"/flow_runs/{left}/set_state", state={"type": "RUNNING"}, force=True)
+    visible.close_smoke(host, left)
+    assert host.api.state_of(left) == ("CRASHED", "Its worker has ended, as the switch was undone.")
     waiting = visible.ask_smoke(host, "blue", "1.0")
     visible.forget_smoke(host, waiting)
     with pytest.raises(NoSuchError):

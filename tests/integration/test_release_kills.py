@@ -69,6 +69,28 @@ def test_one_release_serves_after_a_power_cut(host, place):
     _deploys_again(host)
 
 
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING"])
+@pytest.mark.parametrize("how", ["kill", "power cut"])
+def test_proving_run_that_ended_with_its_worker_is_closed(host, state, how):
+    host.api.smoke = state
+    host.kill_at("prove", "switch", "--watch-s", "1")
+    if how == "power cut":
+        host.power_cut()
+    assert host.run("recover")[0] == 0
+    assert host.api.smoke == "CRASHED"
+    assert host.workers() == {"blue": "1.0"}
+
+
+def test_worker_that_a_power_cut_ended_is_signed_off_so_that_its_runs_are_closed_at_the_boot(host):
+    host.switch()
+    host.busy("green", 60)
+    host.kill_at("leave", "rollback")
+    host.api.workers = {"worker-blue": "ONLINE", "worker-green": "ONLINE"}
+    host.power_cut()
+    assert host.run("recover")[0] == 0
+    assert (host.api.workers, host.workers()) == ({"worker-blue": "ONLINE"}, {"blue": "1.0"})
+
+
 @pytest.mark.parametrize("place", ["start", "flip:done", "drain"])
 def test_next_command_settles_what_a_kill_left_when_nobody_recovered(host, place):
     host.kill_at(place, "switch", "--watch-s", "1")
@@ -92,11 +114,13 @@ def test_interrupted_rollback_is_finished_though_a_flow_of_the_bad_release_does_
     host.switch()
     host.busy("green", 60)
     host.kill_at(place, "rollback", "--drain-s", "1")
+    host.api.workers = {"worker-blue": "ONLINE", "worker-green": "ONLINE"}
     monkeypatch.setattr(recover, "RECOVER_DRAIN_S", 0.1)
     for name, value in host.environment.items():
         monkeypatch.setenv(name, value)
     recover.recover(Host.here(host.root), Records(host.records), start=False)
     assert host.workers() == {"blue": "1.0", "green": "2.0"}
+    assert host.api.workers.keys() == {"worker-blue", "worker-green"}  # its flow goes on, and is no dead one
     assert (host.api.queues["blue"], host.api.queues["green"]) == (False, True)
     assert (host.status()["serving"]["version"], host.status()["in_hand"]) == ("1.0", None)
 

@@ -101,6 +101,7 @@ def disorder(at: Place) -> list[str]:
         "no portfolio_release_info",
     )
     plan = attempt(at, as_portfolio("migrate --plan --json"))
+    left = [run for run in runs_in_hand(at) if run[2] in (other, f"{other}-smoke")]
     found = {
         f"switch.json is left: {switch_in_hand(at)}": switch_in_hand(at) is not None,
         f"the serving worker is {active[slot]}": active[slot] != "active",
@@ -110,9 +111,17 @@ def disorder(at: Place) -> list[str]:
         f"status says {status}": not _status_is_true(status, slot, version),
         f"the store does not open: {plan.stdout}{plan.stderr}": plan.returncode != 0
         or json.loads(plan.stdout)["can_read"] is not True,
+        f"runs are left to the worker that has gone: {left}": bool(left),
         f"deployments are on {_queues_of_deployments(at)}": _queues_of_deployments(at) != {slot},
     }
     return [words for words, wrong in found.items() if wrong]
+
+
+def runs_in_hand(at: Place) -> list[tuple[str, str, str]]:
+    """List the runs that Prefect calls under way: name, state, queue."""
+    wanted = {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}}
+    found = prefect(at, "/flow_runs/filter", flow_runs=wanted)
+    return [(run["name"], run["state_type"], run["work_queue_name"]) for run in found]
 
 
 def settled(at: Place, seconds: float = 90) -> list[str]:

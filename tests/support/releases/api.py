@@ -41,6 +41,11 @@ class Api:
         path = path.removeprefix("/api")
         if match := re.fullmatch(r"/work_pools/portfolio/queues(?:/(.+))?", path):
             return self._queue(method, match[1] or document["name"], document)
+        if match := re.fullmatch(r"/work_pools/portfolio/workers/(worker-.+)", path):
+            return (204, {}) if self.workers.pop(match[1], None) else (404, {})
+        if match := re.fullmatch(r"/flow_runs/(.+)/set_state", path):
+            self.smoke = document["state"]["type"]
+            return 201, {}
         return self._other(path)
 
     def _queue(self, method: str, name: str, document: Any) -> tuple[int, Any]:
