@@ -17,6 +17,7 @@ PARTS = (
     "portfolio/processes.py",
     "portfolio/store/__init__.py",
     "portfolio/store/lock.py",
+    "portfolio/systemd.py",
 )
 SHEBANG = b"#!/usr/bin/python3\n"
 START = "import sys\n\nfrom portfolio.release.cli import main\n\nsys.exit(main())\n"

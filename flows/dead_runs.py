@@ -30,7 +30,7 @@ from flows.names import MANAGED, WORK_POOL, WRITER_LIMIT, smoke_queue
 from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from prefect.client.schemas.objects import FlowRun
 
@@ -94,12 +94,17 @@ def drop_late_runs(now: datetime) -> tuple[FlowRun, ...]:
     """
     with get_client(sync_client=True) as client:
         scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states([StateType.SCHEDULED]))
-        late = sorted((run for run in scheduled if run.auto_scheduled and _planned_for(run) < now), key=_planned_for)
-        newest = {run.deployment_id: run.id for run in late}
-        dropped = tuple(run for run in late if run.id != newest[run.deployment_id])
+        dropped = late_but_the_newest(scheduled, now)
         for run in dropped:
             client.delete_flow_run(run.id)
     return dropped
+
+
+def late_but_the_newest(runs: Iterable[FlowRun], now: datetime) -> tuple[FlowRun, ...]:
+    """Return those of a schedule's runs whose time has passed, without the newest of each deployment."""
+    late = sorted((run for run in runs if run.auto_scheduled and _planned_for(run) < now), key=_planned_for)
+    newest = {run.deployment_id: run.id for run in late}
+    return tuple(run for run in late if run.id != newest[run.deployment_id])
 
 
 def has_one_waiting(deployment: str) -> bool:

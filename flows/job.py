@@ -21,6 +21,7 @@ from portfolio.health.heartbeat import Heartbeat
 from portfolio.sessions import now_utc
 from portfolio.settings import read_settings
 from portfolio.status import Outcome, Status, ended_status, read_status, started_status, status_folder, write_status
+from portfolio.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Job:
         if not (self.beside and outcome == "skipped"):
             _write_status(self.run, ended_status(self.begun, outcome, now_utc(), int(code), words))
         _name_run(self.begun.flow, self.run, outcome)
+        _tell_systemd(self.run, f"waits for runs; {self.begun.flow} {self.run.moment.session} ended: {outcome}")
         log.info("flow ended", extra={"flow": self.begun.flow, "outcome": outcome, "reason": words})
 
 
@@ -79,6 +81,7 @@ def job(flow: str, command: str, as_of: datetime | None = None) -> Iterator[Job]
         if not this.beside:
             _write_status(run, begun)
         _name_run(flow, run, "")
+        _tell_systemd(run, f"{flow} {run.moment.session} runs")
         yield this
     except BaseException as error:
         this.heartbeat.fail(f"{flow} {run.moment.session}: {type(error).__name__}")
@@ -101,6 +104,12 @@ def _write_status(run: Run, status: Status) -> None:
         write_status(status_folder(run.settings.state_dir), status)
     except OSError as error:  # a full disk must not hide what the flow itself did
         log.error("status not written", extra={"reason": str(error)})  # noqa: TRY400  # the sentence says it all
+
+
+def _tell_systemd(run: Run, words: str) -> None:
+    """Have `systemctl status` of the slot's worker say what it is doing."""
+    slot = f", slot {run.settings.slot}" if run.settings.slot else ""
+    notify(f"STATUS=release {__version__}{slot}: {words}")
 
 
 def _name_run(flow: str, run: Run, outcome: str) -> None:

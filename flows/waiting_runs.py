@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
-from flows.dead_runs import OURS, in_states
+from flows.dead_runs import OURS, in_states, late_but_the_newest
 from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
@@ -30,14 +30,15 @@ WAITING = frozenset({"Scheduled", "Late"})  # other scheduled states belong to a
 def bring_along(client: SyncPrefectClient, queue: str) -> tuple[FlowRun, ...]:
     """Put what waits in other queues into this one, each run once; returns the new runs.
 
+    Of a schedule's runs that piled up, the newest of each deployment comes along: it makes up for the others.
     Meant for a queue that gives nothing out any more: a worker that takes a run just then keeps it.
     """
     scheduled = client.read_flow_runs(deployment_filter=OURS, flow_run_filter=in_states([StateType.SCHEDULED]))
     left_behind, now = [run for run in scheduled if _is_left_behind(run, queue)], now_utc()
-    for run in left_behind:
-        if _is_planned_anew(run, now):
-            client.delete_flow_run(run.id)
-    brought = [_brought(client, run) for run in left_behind if not _is_planned_anew(run, now)]
+    dropped = [*late_but_the_newest(left_behind, now), *(run for run in left_behind if _is_planned_anew(run, now))]
+    for run in dropped:
+        client.delete_flow_run(run.id)
+    brought = [_brought(client, run) for run in left_behind if run not in dropped]
     return tuple(run for run in brought if run is not None)
 
 

@@ -33,7 +33,8 @@ REASON_SHOWN = 300  # characters: a sentence or two, the rest is in the log
 LONGEST_RUN = timedelta(hours=2)  # nothing of ours runs that long; a hanging run keeps the next ones waiting
 SEE_LOG = "see the run's log in Prefect's UI, or the worker's log; start it again there, or run `portfolio run`"
 SEE_SCHEDULE = (
-    "look whether server and worker run: `make up` starts what does not; on a server `systemctl start portfolio.target`"
+    "see whether server and worker run: `make up` starts what does not; on a server `systemctl restart "
+    "portfolio-recover`"
 )
 
 

@@ -129,6 +129,9 @@ def _alone(verb: Callable[[argparse.Namespace, Host, Records], None]) -> Callabl
     def act(arguments: argparse.Namespace, host: Host, records: Records) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes away ends no switch
         with records.alone(arguments.verb):
+            if host.is_going_down():
+                message = "The host is going down: type it again once it has booted."
+                raise BusyError(message)
             if left := records.switch():
                 settle(host, records, left)
             verb(arguments, host, records)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Verb = Literal["switch", "rollback"]
 Outcome = Literal["done", "rolled-back", "failed"]
+UNTOUCHED = ("prepare", "check")  # steps in which nothing has been done to the release that serves
 RESUMED = ("leave", "watch", "confirm")  # steps in which the new release is given its runs
 
 
@@ -59,6 +60,8 @@ class Switch:
 
     def gives_out(self, slot: Slot) -> bool:
         """Tell whether a slot is given its runs while this switch is in hand."""
+        if slot == self.from_slot:
+            return self.step in UNTOUCHED
         return slot == self.to_slot and self.step in RESUMED and not self.undoing
 
     def paused_s(self) -> float:
@@ -100,8 +103,9 @@ class Records:
         """Add the line of an ended switch, then forget that it was in hand."""
         line = {
             "at": now(), "verb": switch.verb, "from": switch.from_version, "to": switch.to_version,
-            "slot": switch.to_slot, "outcome": outcome, "reason": reason, "paused_s": switch.paused_s(),
-            "step_s": switch.seconds, "expected_change": switch.expected_change, "started_at": switch.started_at,
+            "slot": switch.to_slot, "outcome": outcome, "step": switch.step, "reason": reason,
+            "paused_s": switch.paused_s(), "step_s": switch.seconds, "expected_change": switch.expected_change,
+            "started_at": switch.started_at,
         }  # fmt: skip
         if self._newest() != (switch.started_at, outcome):  # killed between the two: the line is there
             _append(self.folder / "history.jsonl", json.dumps(line))

@@ -33,6 +33,7 @@ def recover(host: Host, records: Records, *, start: bool) -> None:
     slot = host.layout.serving_slot()
     if slot and (start or switch):
         visible.start_worker(host, slot)
+        visible.prepare_queue(host, slot, paused=False)  # whoever has paused it, a release serves to be given runs
         host.systemctl("start", visible.TARGET)
         say(f"recover: {host.layout.version_in(slot)} serves from {slot}")
 

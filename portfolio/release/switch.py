@@ -100,6 +100,7 @@ class Switching:
         record = self.record
         plan = candidate.check(self.host, record.to_version, record.from_version, record.expected_change)
         self._note_plan(plan, health_before(self.host, record.from_version))
+        stop_worker(self.host, record.to_slot, self.options.drain_s)  # of a switch that ended badly
 
     def _check_old(self) -> None:
         """Know that the release gone back to can read the store, while the serving one is asked for its health."""
@@ -176,7 +177,7 @@ class Switching:
     def _start(self) -> None:
         """Start the new worker and hand the deployments to its queue, at the same time: each takes seconds."""
         record, host = self.record, self.host
-        stop_worker(host, record.to_slot, self.options.drain_s)  # of a switch that ended badly
+        stop_worker(host, record.to_slot, self.options.drain_s)
         host.layout.fill(record.to_slot, record.to_version)
         if record.from_slot and not record.paused_at:  # nothing is given out twice while waiting runs change queues
             host.api.pause_queue(record.from_slot, paused=True)

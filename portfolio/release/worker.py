@@ -13,6 +13,7 @@ from portfolio.release.failures import ReleaseError
 from portfolio.release.host import worker_name, worker_unit
 from portfolio.release.journal import alarm, say
 from portfolio.release.prefect_api import queues_of
+from portfolio.systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,9 @@ def wait_online(host: Host, records: Records, slot: Slot, seconds: float = ONLIN
             switch = records.switch()
             if host.layout.serving_slot() == slot and (switch is None or switch.gives_out(slot)):
                 host.api.pause_queue(slot, paused=False)
-            say(f"wait-online {slot}: online, release {host.layout.version_in(slot)}")
+            release = f"release {host.layout.version_in(slot)}"
+            notify(f"STATUS={release}, slot {slot}: waits for runs")
+            say(f"wait-online {slot}: online, {release}")
             return 0
         time.sleep(POLL_S)
     say(f"wait-online {slot}: Prefect has not heard of the worker for {seconds:g} s")

@@ -13,9 +13,9 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from portfolio.errors import ServeError
+from portfolio.systemd import notify, passed_sockets, watchdog_s
 from portfolio.web.app import application
 from portfolio.web.guard import Guard
-from portfolio.web.systemd import notify, passed_sockets, watchdog_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable

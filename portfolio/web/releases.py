@@ -15,6 +15,8 @@ HISTORY, SWITCH = "history.jsonl", "switch.json"
 READ_BYTES = 1_000_000  # of the history's end: thousands of switches
 DONE = "done"  # the outcome of a switch or rollback that did what was asked
 ROLLED_BACK = "rolled-back"
+# Steps of a switch in which nothing but the earlier release has served; docs/RELEASE.md has them all.
+BEFORE_IT_SERVES = frozenset({"prepare", "check", "pause", "wait", "copy", "migrate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,14 @@ class Change:
     at: datetime
     verb: str
     outcome: str
+    step: str
 
     @property
     def goes_back(self) -> bool:
         """Whether an earlier release came to serve again, asked for or because the new one failed."""
-        return (self.verb == "rollback" and self.outcome == DONE) or self.outcome == ROLLED_BACK
+        if self.verb == "rollback":
+            return self.outcome == DONE
+        return self.outcome == ROLLED_BACK and self.step not in BEFORE_IT_SERVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def _change(line: str) -> Change | None:
     try:
         values: dict[str, Any] = json.loads(line)
         at = datetime.fromisoformat(values["at"])
-        return Change(at, str(values["verb"]), str(values["outcome"])) if at.tzinfo else None
+        words = (str(values[name]) for name in ("verb", "outcome", "step"))
+        return Change(at, *words) if at.tzinfo else None
     except (ValueError, TypeError, KeyError, RecursionError):  # a line cut off by a full disk, say
         return None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -153,6 +155,20 @@ def test_a_run_of_the_other_slot_is_closed_only_when_its_worker_is_gone(slots):
     assert "Closed" not in slots.startup("--queue", "blue", "--beside-worker", PORTFOLIO_SLOT="blue")
     assert "Closed" in slots.startup("--queue", "green", "--beside-worker", PORTFOLIO_SLOT="green")
     assert [run["state_type"] for run in slots.prefect.runs(SIGNAL_GENERATION)] == ["CRASHED"]
+
+
+def test_of_runs_that_piled_up_in_the_other_queue_the_newest_of_each_deployment_comes_along(slots):
+    slots.startup("--queue", "blue", "--register-only")
+    slots.wait_planned(BACKUP, "blue")
+    by_hand = slots.prefect.create(BACKUP)
+    with closing(sqlite3.connect(slots.prefect.home / "prefect.db", timeout=30)) as database, database:
+        for column in ("expected_start_time", "next_scheduled_start_time"):
+            nine_days_ago = f"datetime({column}, '-9 days')"
+            database.execute(f"UPDATE flow_run SET {column} = {nine_days_ago} WHERE auto_scheduled")  # noqa: S608  # no input
+    slots.startup("--queue", "green", "--register-only")
+    waiting = [run for run in slots.prefect.runs(BACKUP, "SCHEDULED") if run["id"] in slots.prefect.waiting(BACKUP)]
+    assert [run["work_queue_name"] for run in waiting] == ["green", "green"]
+    assert by_hand not in [run["id"] for run in waiting]  # made anew, as the late one is
 
 
 def test_smoke_run_of_the_other_slot_is_closed_once_the_release_tool_has_signed_its_worker_off(slots):

@@ -378,6 +378,35 @@ def test_switch_goes_on_when_the_terminal_it_was_typed_at_is_closed(served):
     assert serves(served, "1.1", "green")
 
 
+def test_busy_worker_of_the_idle_slot_is_noticed_before_anything_is_paused(served):
+    served.add("1.1")
+    served.switch()
+    assert served.run("rollback")[0] == 0
+    served.busy("green", 60)
+    served.add("2.0", schema=2)
+    served.api.events.clear()
+    code, words = served.run("switch", "--watch-s", "0", "--drain-s", "1")
+    assert code == 1
+    assert "A flow of slot green still runs after 1 s" in words
+    assert (served.history[-1]["step"], served.api.events, served.store["schema"]) == ("check", [], 1)
+
+
+def test_command_is_refused_while_the_host_goes_down(served):
+    served.add("1.1")
+    (served.root / "going-down").touch()
+    code, words = served.switch()
+    assert code == 5
+    assert "type it again once it has booted" in words
+    (served.root / "going-down").unlink()
+    assert serves(served, "1.0", "blue")
+
+
+def test_recover_opens_a_serving_queue_that_was_left_paused(served):
+    served.api.queues["blue"] = True
+    assert served.run("recover")[0] == 0
+    assert served.api.queues["blue"] is False
+
+
 def test_second_command_is_refused_and_names_the_first(served):
     served.add("1.1", sample_s=5)
     with served.start("switch", "--watch-s", "0") as first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -94,6 +95,32 @@ def test_queue_goes_on_when_the_worker_restarts_while_a_rollback_waits_for_the_f
     host.api.workers = {f"worker-{serving}": "ONLINE"}
     assert host.run("wait-online", serving, MAINPID=str(flow.pid))[0] == 0
     assert host.api.queues[serving] is False
+
+
+@pytest.mark.parametrize("end", ["refused", "killed"])
+def test_queue_goes_on_when_the_worker_restarts_while_a_candidate_is_checked(host, flow, end):
+    """Nothing has been done to the release that serves, so nothing would open its queue again."""
+    host.switch()
+    host.add("2.0", schema=2, signal="differs")
+    host.kill_at("check", "switch")
+    serving = host.status()["serving"]["slot"]
+    host.api.workers = {f"worker-{serving}": "ONLINE"}
+    assert host.run("drain", serving, MAINPID=str(flow.pid))[0] == 0
+    assert host.run("wait-online", serving, MAINPID=str(flow.pid))[0] == 0
+    assert host.api.queues[serving] is False
+    assert host.run(*{"refused": ["switch"], "killed": ["recover"]}[end])[0] == {"refused": 4, "killed": 0}[end]
+    assert host.api.queues[serving] is False
+
+
+def test_worker_says_in_its_status_line_which_release_waits_for_runs(host, flow, tmp_path):
+    host.switch()
+    host.api.workers = {"worker-blue": "ONLINE"}
+    place = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(place))
+        systemd.settimeout(10)
+        host.run("wait-online", "blue", MAINPID=str(flow.pid), NOTIFY_SOCKET=str(place))
+        assert systemd.recv(200) == b"STATUS=release 1.0, slot blue: waits for runs"
 
 
 def test_worker_is_not_online_when_it_ends_while_it_starts(host):

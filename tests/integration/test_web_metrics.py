@@ -167,8 +167,8 @@ def test_release_tool_s_history_is_told_across_restarts(folder):
     state = folder / "release-tool"
     state.mkdir()
     lines = [
-        {"at": "2026-03-02T09:00:00+00:00", "verb": "switch", "outcome": "done"},
-        {"at": "2026-03-03T09:00:00+00:00", "verb": "switch", "outcome": "rolled-back"},
+        {"at": "2026-03-02T09:00:00+00:00", "verb": "switch", "outcome": "done", "step": "confirm"},
+        {"at": "2026-03-03T09:00:00+00:00", "verb": "switch", "outcome": "rolled-back", "step": "prove"},
     ]
     (state / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     at = datetime(2026, 3, 3, 9, tzinfo=UTC).timestamp()

@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "settings_docs": ("settings",),
     "settings_logs": ("settings", "logs"),
     "running": (),
+    "systemd": ("errors",),
     # pure: values in, values out
     "features": RECORDS,
     "regime": RECORDS,
@@ -49,9 +50,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "report": (*RECORDS, "atomic", "sessions"),
     "backup": (*RECORDS, "atomic", "sessions", "store"),
     "health": (*RECORDS, "backup", "store", "settings", "status"),
-    "web": (*RECORDS, "health", "running", "settings", "status", "store"),
+    "web": (*RECORDS, "health", "running", "settings", "status", "store", "systemd"),
     # the host's own tool, which stands beside the releases: no word of settings, DuckDB or calendars
-    "release": ("atomic", "errors", "processes", "store.lock"),
+    "release": ("atomic", "errors", "processes", "store.lock", "systemd"),
     # composers
     "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "sessions", "settings", "settings_logs", "status"),
     "cli": ("",),
@@ -80,7 +81,7 @@ ENVIRONMENT_READERS = {
     "settings.py": "the one reader",
     "settings_files.py": "its part that reads files",
     "store/lock.py": "where the release tool hands its own lock to the command it runs",
-    "web/systemd.py": "what systemd hands a service lies there, and is no setting",
+    "systemd.py": "what systemd hands a service lies there, and is no setting",
     "settings_refusals.py": "its part that says which value was seen",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
@@ -114,11 +115,13 @@ def test_run_asked_for_by_the_api_completes_and_tells_the_journal_in_json(machin
     assert all({"time", "level", "event", "run_id"} <= set(line) for line in of_flow)
 
 
-def test_backup_asked_for_by_the_api_is_there_and_verified(machine):
+def test_backup_asked_for_by_the_api_is_there_and_verified(machine, slot):
     asked = prefect(machine, f"/deployments/{deployment(machine, 'backup/nightly')['id']}/create_flow_run")
     run = ended(machine, asked["id"])
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
     assert on(machine, f"find {BACKUPS} -type f | head -3")
+    told = on(machine, f"systemctl show -P StatusText portfolio-worker@{slot}")
+    assert re.search(rf"^release \S+, slot {slot}: waits for runs; backup \S+ ended: done$", told)
 
 
 def test_run_of_a_killed_worker_is_closed_and_the_next_one_completes(machine, slot):

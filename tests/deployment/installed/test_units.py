@@ -48,10 +48,11 @@ def test_only_the_serving_slots_worker_runs(machine):
     assert states == {name: "active" if name == slot else "inactive" for name in states}
 
 
-def test_status_line_names_release_and_slot(machine):
+@pytest.mark.parametrize("unit", ["portfolio-web", "portfolio-worker@*"])
+def test_status_line_names_release_and_slot(machine, unit):
     slot = on(machine, "basename $(readlink /opt/portfolio/current)").strip()
     version = on(machine, "basename $(readlink -f /opt/portfolio/current)").strip()
-    line = on(machine, "systemctl show -P StatusText portfolio-web")
+    line = on(machine, f"systemctl show -P StatusText '{unit}'")
     assert version in line
     assert slot in line
 

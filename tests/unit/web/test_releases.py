@@ -10,8 +10,9 @@ from portfolio.web.releases import READ_BYTES, ReleaseHistory, read_history
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-def line(verb: str, outcome: str, at: datetime = AT) -> str:
-    return json.dumps({"at": at.isoformat(), "verb": verb, "from": "1", "to": "2", "outcome": outcome, "reason": ""})
+def line(verb: str, outcome: str, at: datetime = AT, step: str = "confirm") -> str:
+    values = {"at": at.isoformat(), "verb": verb, "from": "1", "to": "2", "outcome": outcome, "step": step}
+    return json.dumps(values | {"reason": ""})
 
 
 def history_of(folder, *lines: str) -> ReleaseHistory:
@@ -28,9 +29,11 @@ def test_rollbacks_are_those_asked_for_and_those_of_a_switch_that_failed(tmp_pat
     history = history_of(
         tmp_path,
         line("switch", "done"),
-        line("switch", "rolled-back"),
+        line("switch", "rolled-back", step="prove"),
+        line("switch", "rolled-back", step="check"),  # refused: nothing else has served
         line("rollback", "done"),
         line("rollback", "failed"),
+        line("rollback", "rolled-back", step="check"),  # the release to get away from serves still
         line("switch", "failed"),
     )
     assert [(change.verb, change.outcome) for change in history.rollbacks] == [

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from portfolio.errors import ServeError
-from portfolio.web.systemd import notify, passed_sockets, watchdog_s
+from portfolio.systemd import notify, passed_sockets, watchdog_s
 from tests.support.web import ACTIVATED
 
-TAKEN = "from portfolio.web.systemd import passed_sockets; print([s.getsockname()[1] for s in passed_sockets()])"
+TAKEN = "from portfolio.systemd import passed_sockets; print([s.getsockname()[1] for s in passed_sockets()])"
 
 
 def test_no_socket_is_taken_when_none_was_passed_or_those_were_a_parent_s(monkeypatch):
