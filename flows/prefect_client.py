@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-# By itself the client waits 2, 4, 8, 16, 32 s after a 503, and another request's lock is gone in milliseconds. Of its
-# five tries the fourth once kept scheduling paused for 20 s.
+# By itself the client waits 2, 4, 8, 16, 32 s after a 503, and another request's lock is gone in milliseconds. While
+# a switch registers, scheduling stands still.
 SOON_S = (0.1, 0.2, 0.4, 2.0, 10.0)
 TOLD = "portfolio.told_to_wait"
 
