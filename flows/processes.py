@@ -50,10 +50,11 @@ class Background:
 
     def runs(self) -> bool:
         """Tell whether the process recorded is alive, and not another one that has its number."""
-        if self._started is not None:
-            self._started.poll()  # a child that ended keeps its number until its parent has looked
         facts = self.facts()
-        return bool(facts.get("born")) and birth_of(int(facts.get("pid", 0))) == facts["born"]
+        runs = bool(facts.get("born")) and birth_of(int(facts.get("pid", 0))) == facts["born"]
+        if not runs and self._started is not None:
+            self._started.poll()  # only now: one that ends between the two would never be collected
+        return runs
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], facts: Mapping[str, Any]) -> None:
         """Start it with its output in the log, as the head of a group of its own."""
