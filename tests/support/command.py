@@ -40,6 +40,11 @@ def environment(folder: Path, settings: Mapping[str, str] | None = None) -> dict
     return kept | {"HOME": str(folder), "LANG": "C.UTF-8"} | dict(settings or {})
 
 
+def uncounted(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without what takes coverage: of a process whose forks end by os._exit it would be lost, at twice the time."""
+    return {key: value for key, value in variables.items() if not key.startswith("COVERAGE_")}
+
+
 def document(ended: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     """The one JSON document on stdout; a second one, or a word beside it, is an error."""
     return json.loads(ended.stdout)

@@ -21,13 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hmmlearn.hmm  # noqa: F401  # a fit imports it late: here once, before any fork
+
 from portfolio.backup.choose import chosen_backup
 from portfolio.day.backup import backup_store
 from portfolio.day.restore import restore_store
 from portfolio.day.stages import run_day
 from portfolio.errors import PortfolioError
 from portfolio.sessions import moment_at
-from tests.support.command import environment
+from tests.support.command import environment, uncounted
 from tests.support.days import paris, run_at, settings_in
 
 if TYPE_CHECKING:
@@ -132,7 +134,8 @@ def answering(folder: Path) -> Iterator[Ask]:
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.support.day_forks"],
         cwd=folder,
-        env=_uncounted(folder) | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env=uncounted(environment(folder))
+        | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -153,11 +156,6 @@ def answering(folder: Path) -> Iterator[Ask]:
         jobs.close()  # its loop ends, and it waits for no child: each was reaped
         answers.close()
         server.wait(30)
-
-
-def _uncounted(folder: Path) -> dict[str, str]:
-    """An environment in which no coverage is taken, which would make a day twice as long."""
-    return {key: value for key, value in environment(folder).items() if not key.startswith("COVERAGE_")}
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import hmmlearn.hmm  # noqa: F401  # a fit imports it late: here once, before any fork
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
+import portfolio.sources.live  # noqa: F401  # as hmmlearn
 from flows.backup import backup
 from flows.data_update import data_update
 from flows.preparing import Start, prepared
@@ -31,6 +33,7 @@ from flows.signal_generation import signal_generation
 from portfolio.day.entry import enter
 from portfolio.sessions import moment_at
 from portfolio.settings import read_settings
+from tests.support.command import uncounted
 from tests.support.days import paris
 
 if TYPE_CHECKING:
@@ -110,7 +113,7 @@ def forking_flows(folder: Path, environment: Mapping[str, str]) -> Iterator[Fork
         server = subprocess.Popen(
             [sys.executable, "-m", "tests.support.flow_forks"],
             cwd=folder,
-            env={**environment, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env=uncounted(environment) | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
