@@ -41,7 +41,7 @@ def environment(folder: Path, settings: Mapping[str, str] | None = None) -> dict
 
 
 def uncounted(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without what takes coverage: of a process whose forks end by os._exit it would be lost, at twice the time."""
+    """Without what takes coverage: of a process whose forks end by os._exit it would cost time and be lost."""
     return {key: value for key, value in variables.items() if not key.startswith("COVERAGE_")}
 
 

@@ -58,7 +58,6 @@ def test_locked_database_is_asked_again_soon_as_often_as_prefect_does(locked, wa
         assert client.request("GET", "/flows/filter").status_code == 200
     assert len(locked.asked) == 6
     assert all(soon <= waited <= 2 * soon for soon, waited in zip(SOON_S, waits, strict=True))
-    assert all(waited > 4 for waited in waits[len(SOON_S) :])
 
 
 def test_each_request_has_its_own_quick_tries(locked, waits):

@@ -13,12 +13,17 @@ from flows.processes import Background
 from portfolio.processes import birth_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
-def _asleep(folder: Path) -> tuple[Background, int]:
+ASLEEP = ["/bin/sleep", "600"]
+DEAF = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+
+
+def _started(folder: Path, command: Sequence[str] = ASLEEP) -> tuple[Background, int]:
     background = Background("sleeper", folder)
-    background.start(["/bin/sleep", "600"], {}, {})
+    background.start(command, {"PATH": "/usr/bin:/bin"}, {})
     return background, background.facts()["pid"]
 
 
@@ -36,7 +41,7 @@ def _is_collected(pid: int) -> bool:
 
 
 def test_process_that_ended_is_collected_when_it_is_asked_after(tmp_path):
-    background, pid = _asleep(tmp_path)
+    background, pid = _started(tmp_path)
     assert background.runs()
     _kill(pid)
     assert not background.runs()
@@ -44,7 +49,7 @@ def test_process_that_ended_is_collected_when_it_is_asked_after(tmp_path):
 
 
 def test_process_is_collected_when_it_ends_while_it_is_asked_after(tmp_path, monkeypatch):
-    background, pid = _asleep(tmp_path)
+    background, pid = _started(tmp_path)
 
     def ends_now(asked: int) -> str:
         _kill(asked)
@@ -55,13 +60,9 @@ def test_process_is_collected_when_it_ends_while_it_is_asked_after(tmp_path, mon
     assert _is_collected(pid)
 
 
-@pytest.mark.parametrize(
-    "command", [["/bin/sleep", "600"], ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]]
-)
+@pytest.mark.parametrize("command", [ASLEEP, DEAF])
 def test_process_that_was_ended_is_collected_and_leaves_no_record(command, tmp_path):
-    background = Background("sleeper", tmp_path)
-    background.start(command, {"PATH": "/usr/bin:/bin"}, {})
-    pid = background.facts()["pid"]
+    background, pid = _started(tmp_path, command)
     background.end(2.0)
     assert _is_collected(pid)
     assert not background.record.exists()
