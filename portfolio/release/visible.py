@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TARGET = "portfolio.target"
 SMOKE_S = 90.0  # a run takes five seconds, on a busy host twenty
 WEB_S = 20.0
-POLL_S = 0.5
+POLL_S = 0.2
 HOLD_POLL_S = 0.05
 ENDED_WELL = "COMPLETED"
 GOING_ON = frozenset({"SCHEDULED", "PENDING", "RUNNING"})

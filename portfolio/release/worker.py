@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from portfolio.release.record import Records
 
 DRAIN_S = 900.0  # longest wait for a running flow; a first fetch with all its retries takes less
-POLL_S = 0.5
+POLL_S = 0.2
+QUIET_POLL_S = 0.5
 QUIET_POLLS = 3  # between two steps of starting a flow a worker has no child for a moment
 ONLINE_S = 120.0  # a start on a busy host takes ten; Prefect's server may be starting too
 ANSWER_S = 5.0  # for an API that may be dead while a host shuts down
@@ -93,7 +94,7 @@ def _stays_quiet(is_quiet: Callable[[], bool], seconds: float) -> bool:
             return True
         if quiet == 0 and time.monotonic() > deadline:
             return False
-        time.sleep(POLL_S)
+        time.sleep(QUIET_POLL_S)
 
 
 def is_idle(host: Host, slot: Slot) -> bool:

@@ -23,6 +23,7 @@ from uuid import UUID
 import hmmlearn.hmm  # noqa: F401  # a fit imports it late: here once, before any fork
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Pending
 
 import portfolio.sources.live  # noqa: F401  # as hmmlearn
@@ -96,7 +97,9 @@ def _flow(run_id: UUID) -> int:
         client.set_flow_run_state(run_id, Pending())
         scheduled = client.read_flow_run(run_id)
         name = client.read_flow(scheduled.flow_id).name
-    state: Any = run_flow(FLOWS[name], flow_run=scheduled, return_type="state")
+    # The thread of the heartbeats sleeps whole seconds, and its end is waited for.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        state: Any = run_flow(FLOWS[name], flow_run=scheduled, return_type="state")
     return 0 if state.is_completed() else 1
 
 

@@ -47,7 +47,7 @@ class FakeHost:
         """Start the release tool."""
         kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
         return subprocess.Popen(
-            [sys.executable, "-m", "portfolio.release", "--root", str(self.root), *arguments],
+            [sys.executable, "-m", "tests.support.releases.tool", "--root", str(self.root), *arguments],
             cwd=REPOSITORY, env=kept | self.environment | environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
