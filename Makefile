@@ -6,7 +6,7 @@ SOURCE ?= sample
 PORT ?= 4200
 ARGS ?=
 # Three files of tests at a time for two cores: a fifth of their time is waiting. `make test WORKERS=` runs one after the other.
-WORKERS ?= --numprocesses $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder
+WORKERS ?= --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) --dist loadfile --no-loadscope-reorder
 # The controller's environment is apart: Ansible takes 500 MB that neither `make run` nor `make test` needs.
 DEPLOY_VENV ?= .venv-deploy
 BIN := $(VENV)/bin
