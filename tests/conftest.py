@@ -16,7 +16,7 @@ settings.register_profile("same", derandomize=True, deadline=None, database=None
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-LONGEST = "test_flows_weeks.py"  # seventeen minutes; the other core does all the rest meanwhile
+LONGEST = "test_flows_weeks.py"  # seventeen minutes; the other workers do all the rest meanwhile
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -333,7 +333,7 @@ def test_a_running_flow_ends_in_the_old_release_before_its_worker_does(served):
     served.add("1.1")
     code, words = served.run("switch", "--watch-s", "0", "--drain-s", "20")
     assert code == 0, words
-    assert served.history[-1]["step_s"]["drain"] > 2
+    assert (served.root / "flow-ended").exists()
     assert serves(served, "1.1", "green")
 
 

@@ -39,10 +39,10 @@ def other_version(machine):
 
 @pytest.fixture(scope="module")
 def steps(machine):
-    """The steps of a good switch, in their order, as the tool wrote them down; the last of them does the writing."""
-    seen = make(machine, "deploy", VERSION=other_version(machine))
-    assert seen.code == 0, seen.said[-4000:]
-    return [*history(machine)[-1]["step_s"], "confirm"]
+    """The steps of the last good switch that migrated nothing, in their order; the last of them does the writing."""
+    good = [line for line in history(machine) if (line["verb"], line["outcome"]) == ("switch", "done")]
+    took = next(line["step_s"] for line in reversed(good) if line["from"] and "migrate" not in line["step_s"])
+    return [*took, "confirm"]
 
 
 def interrupted_at(machine, step, interrupt, version=None):

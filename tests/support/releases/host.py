@@ -127,12 +127,13 @@ class FakeHost:
         return {slot: facts["version"] for slot, facts in known.items() if is_alive(facts["pid"])}
 
     def busy(self, slot: str, seconds: float) -> None:
-        """Give a slot's worker a flow: a child that ends after so long."""
+        """Give a slot's worker a flow: a child that ends after so long; unless it is ended, it leaves `flow-ended`."""
         self._take_down(f"portfolio-worker@{slot}.service")
         unit = self.root / "units" / f"portfolio-worker@{slot}.service"
         version = (self.root / "opt/portfolio/slots" / slot).readlink().name
-        flow = f"setsid sh -c 'sleep {seconds}; exec sleep 100000' >/dev/null 2>&1 & echo $!"  # nobody's child
-        pid = subprocess.run(["/bin/sh", "-c", flow], check=True, capture_output=True, text=True).stdout
+        worker = f"sleep {seconds}; touch flow-ended; exec sleep 100000"
+        nobodys_child = ["/bin/sh", "-c", f"setsid sh -c '{worker}' >/dev/null 2>&1 & echo $!"]
+        pid = subprocess.run(nobodys_child, cwd=self.root, check=True, capture_output=True, text=True).stdout
         unit.write_text(json.dumps({"pid": int(pid), "version": version}))
 
     def power_cut(self) -> None:
