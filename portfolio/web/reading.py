@@ -62,7 +62,10 @@ class Reading:
 
     async def published(self) -> Published | StoreError:
         """Return what the published copy tells, or why it does not open; a replaced copy is read anew."""
-        return await self._published.get(self._published_key(), lambda: read_published(self.settings))
+        return await self._published_of(self._published_key())
+
+    async def _published_of(self, key: Hashable) -> Published | StoreError:
+        return await self._published.get(key, lambda: read_published(self.settings))
 
     async def page(self) -> bytes | PageError:
         """Return the page as it was published, or why there is none."""
@@ -70,12 +73,11 @@ class Reading:
         return await self._page.get(identity_of(path), lambda: _read_page(path))
 
     async def seen(self) -> Seen:
-        """Return one look at everything."""
-        published = await self.published()
-        flows_key, releases_key = self._flows_key(), self._releases_key()
+        """Return one look at everything; what changed after the look began, the next one sees."""
+        key = published_key, flows_key, releases_key = self._published_key(), self._flows_key(), self._releases_key()
+        published = await self._published_of(published_key)
         flows = await self._flows.get(flows_key, lambda: read_flows(self.settings.state_dir))
         releases = await self._releases.get(releases_key, lambda: read_history(self.settings.release_state))
-        key = (self._published_key(), flows_key, releases_key)
         return await self._seen.get(key, lambda: self._look(published, flows, releases))
 
     def _look(self, published: Published | StoreError, flows: Flows, releases: ReleaseHistory) -> Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -13,15 +14,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from portfolio.day.stages import run_day, update_stage, writing
+from portfolio.errors import StoreError
+from portfolio.health.published import Published
+from portfolio.running import read_running
 from portfolio.sources.sample import fetch_sample
 from portfolio.store.connection import open_writer, published_path
 from portfolio.store.publish import publish
+from portfolio.universe import read_universe
+from portfolio.web.reading import Reading
 from tests.support.command import contents, document, environment, portfolio
 from tests.support.days import paris, run_at, settings_in
 from tests.support.web import Web, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from portfolio.web.reading import Seen
 
 MORNING = "2001-06-18 07:30"
 
@@ -225,6 +233,21 @@ def test_copy_that_is_damaged_gives_503_with_the_reason_and_heals_when_it_is_pub
         assert web.get("/api/v1/signal").status == 200
         assert web.get("/readyz").status == 200
     assert "Traceback" not in web.log.read_text("utf-8")
+
+
+def test_look_sees_what_was_published_while_an_earlier_look_went_on(folder):
+    settings = settings_in(folder)
+    reading = Reading(settings, read_universe(), read_running(), lambda: paris(MORNING))
+
+    async def looks() -> tuple[Seen, Seen]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        earlier = asyncio.create_task(reading.seen())
+        await asyncio.sleep(0)  # it has asked for the copy to be read
+        await asyncio.to_thread(published(folder).write_bytes, b"")  # by the same thread: as soon as it was
+        return await earlier, await reading.seen()
+
+    earlier, later = asyncio.run(looks())
+    assert (isinstance(earlier.published, Published), isinstance(later.published, StoreError)) == (True, True)
 
 
 def test_page_that_is_not_whole_is_not_served(folder):
