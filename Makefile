@@ -5,7 +5,8 @@ VENV ?= .venv
 SOURCE ?= sample
 PORT ?= 4200
 ARGS ?=
-# Three files of tests at a time for two cores: a fifth of their time is waiting. `make test WORKERS=` runs one after the other.
+# Three files of tests at a time for two cores, since they also wait; nproc would answer OMP_NUM_THREADS, which is set below.
+# `make test WORKERS=` runs one after the other.
 WORKERS ?= --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) --dist loadfile --no-loadscope-reorder
 # The controller's environment is apart: Ansible takes 500 MB that neither `make run` nor `make test` needs.
 DEPLOY_VENV ?= .venv-deploy

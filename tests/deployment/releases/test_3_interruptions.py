@@ -40,9 +40,10 @@ def other_version(machine):
 @pytest.fixture(scope="module")
 def steps(machine):
     """The steps of the last good switch that migrated nothing, in their order; the last of them does the writing."""
-    good = [line for line in history(machine) if (line["verb"], line["outcome"]) == ("switch", "done")]
-    took = next(line["step_s"] for line in reversed(good) if line["from"] and "migrate" not in line["step_s"])
-    return [*took, "confirm"]
+    good = [line for line in history(machine) if (line["verb"], line["outcome"]) == ("switch", "done") and line["from"]]
+    steps = [line["step_s"] for line in good if "migrate" not in line["step_s"]]
+    assert steps, "No release was switched to yet: test_1_second_release.py does."
+    return [*steps[-1], "confirm"]
 
 
 def interrupted_at(machine, step, interrupt, version=None):
