@@ -39,11 +39,11 @@ def one_day(folder: Path) -> dict[str, float]:
     """Do a day's stages one by one and return seconds by stage, and the peak memory in MB."""
     laps: dict[str, float] = {}
     with lap(laps, "import"):
+        from portfolio.clock import now_utc  # noqa: PLC0415
         from portfolio.day import champion, signal, stages, update  # noqa: PLC0415  # what is measured
         from portfolio.day.run import begin_run, new_run_id  # noqa: PLC0415
         from portfolio.regime import hmm  # noqa: F401, PLC0415
         from portfolio.regime.filter import filter_probabilities  # noqa: PLC0415
-        from portfolio.sessions import now_utc  # noqa: PLC0415
         from portfolio.settings import read_settings  # noqa: PLC0415
     with lap(laps, "import hmmlearn (only when a fit is due)"):
         import hmmlearn.hmm  # noqa: F401, PLC0415  # what is measured

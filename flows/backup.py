@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 
-from flows.artifacts import show_backup
-from flows.job import job
 from flows.names import BACKUP
-from flows.turn import LOCK_WAIT_S, writers_turn
-from portfolio.day.backup import BackupResult, backup_store
-from portfolio.errors import ExitCode
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
-
-    from portfolio.day.run import Run
 
 
 @flow(name=BACKUP)
 def backup() -> State[Any]:
     """Copy the store and its models, verify the copy, and let old ones go."""
-    with job(BACKUP, "backup") as this:
-        made = copy_store(this.run)
-        show_backup(made)
-        return this.ended(ExitCode.DONE, str(made.path))
+    from flows.backing_up import back_up  # noqa: PLC0415  # pandas, calendars: not for registering
 
-
-@task(name="copy", cache_policy=NO_CACHE, persist_result=False)
-def copy_store(run: Run) -> BackupResult:
-    """Write the backup, as the only writer."""
-    with writers_turn():
-        return backup_store(run, LOCK_WAIT_S)
+    return back_up()

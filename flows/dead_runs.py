@@ -27,7 +27,7 @@ from prefect.runtime import flow_run as current
 from prefect.states import Crashed
 
 from flows.names import MANAGED, WORK_POOL, WRITER_LIMIT, smoke_queue
-from portfolio.sessions import now_utc
+from portfolio.clock import now_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -34,6 +34,7 @@ from flows.waiting_runs import bring_along
 from portfolio import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from prefect import Flow
@@ -70,6 +71,16 @@ def planned(settings: Settings) -> tuple[Planned, ...]:
         Planned(signal_generation, SIGNAL_DEPLOYMENT),
         Planned(backup, BACKUP_DEPLOYMENT, nightly),
     )
+
+
+def registered(settings: Settings, folder: Path, queue: str, *, is_slot: bool) -> Iterator[str]:
+    """Make the deployments this release's, on the queue, and tell it; a slot also gets its smoke run's."""
+    removed = register(settings, folder, queue)
+    if is_slot:
+        register_smoke(folder, queue)
+    yield f"Deployments: {', '.join(item.name for item in planned(settings))}"
+    if removed:
+        yield f"Removed, this release has them no more: {', '.join(removed)}"
 
 
 def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:

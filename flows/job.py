@@ -14,11 +14,11 @@ from prefect.runtime import flow_run
 
 from flows.outcomes import skipped, state_of
 from portfolio import __version__
+from portfolio.clock import now_utc
 from portfolio.day.entry import enter
 from portfolio.day.stages import OUTCOMES
 from portfolio.errors import ExitCode, PortfolioError
 from portfolio.health.heartbeat import Heartbeat
-from portfolio.sessions import now_utc
 from portfolio.settings import read_settings
 from portfolio.status import Outcome, Status, ended_status, read_status, started_status, status_folder, write_status
 from portfolio.systemd import notify

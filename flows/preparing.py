@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from prefect.deployments import run_deployment
 
 from flows.dead_runs import STARTING, close_dead_runs, drop_late_runs, has_one_waiting
-from flows.deployments import planned, register, register_smoke
+from flows.deployments import registered
 from flows.names import UPDATE_DEPLOYMENT
+from portfolio.clock import now_utc
 from portfolio.day.due import newest_decision, sessions_missed
-from portfolio.sessions import now_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Start:
 
 def prepared(start: Start) -> Iterator[str]:
     """Do each step and tell it."""
-    yield from registered(start)
+    yield from registered(start.run.settings, start.folder, start.queue, is_slot=start.is_slot)
     starting = STARTING if start.beside_worker else NO_WAIT
     for dead in close_dead_runs(starting=starting, slot=start.run.settings.slot):
         yield f"Closed, its process had gone: {dead.name}"
@@ -46,17 +46,6 @@ def prepared(start: Start) -> Iterator[str]:
         return
     drop_late_runs(now_utc())
     yield from made_up(start)
-
-
-def registered(start: Start) -> Iterator[str]:
-    """Make the deployments this release's, on the queue; a slot also gets its smoke run's."""
-    settings = start.run.settings
-    removed = register(settings, start.folder, start.queue)
-    if start.is_slot:
-        register_smoke(start.folder, start.queue)
-    yield f"Deployments: {', '.join(item.name for item in planned(settings))}"
-    if removed:
-        yield f"Removed, this release has them no more: {', '.join(removed)}"
 
 
 def made_up(start: Start) -> Iterator[str]:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime  # noqa: TC003  # Prefect reads the parameters' types at run time
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 
-from flows.artifacts import show_day
-from flows.job import Job, job
 from flows.names import SIGNAL_GENERATION
-from flows.starting import start_next, waited
-from flows.turn import LOCK_WAIT_S, writers_turn
-from portfolio.day.due import late
-from portfolio.day.morning import decide_day
-from portfolio.day.outputs import verify_day
-from portfolio.errors import ExitCode
-from portfolio.findings import Finding
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
-
-    from portfolio.day.run import Run
-    from portfolio.day.stages import Day
 
 
 @flow(name=SIGNAL_GENERATION)
@@ -39,30 +26,6 @@ def signal_generation(
     `then`: later sessions that this run starts when it has ended, however it ended; the log takes them in order.
     `late_s`: how long after `as_of` this run was asked for.
     """
-    with job(SIGNAL_GENERATION, "signal", as_of) as this:
-        try:
-            findings = tuple(Finding.from_dict(values) for values in noticed or ())
-            lateness = timedelta(seconds=late_s) + waited(this.run)
-            day = decide(this.run, (*findings, *late(this.run.moment, lateness, findings)))
-        finally:
-            start_next(then or [])
-        show_day(this.run, day)
-        return told(this, day)
+    from flows.deciding import decide_session  # noqa: PLC0415  # pandas, calendars: not for registering
 
-
-@task(name="decide", cache_policy=NO_CACHE, persist_result=False)
-def decide(run: Run, noticed: tuple[Finding, ...]) -> Day:
-    """Decide, plan and write, as the only writer."""
-    with writers_turn():
-        return decide_day(run, noticed, LOCK_WAIT_S)
-
-
-def told(this: Job, day: Day) -> State[Any]:
-    """Ping with what was verified to be there, and end in the day's own state."""
-    answer = day.signal.answer
-    words = "; ".join([f"{answer['decision']} for session {answer['session']}", *answer["reasons"]])
-    if day.exit_code in {ExitCode.DONE, ExitCode.HOLD}:
-        this.heartbeat.success(verify_day(this.run))
-    else:
-        this.heartbeat.fail(f"session {answer['session']}: exit code {int(day.exit_code)}")
-    return this.ended(day.exit_code, words)
+    return decide_session(as_of, noticed or [], then or [], late_s)

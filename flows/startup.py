@@ -1,11 +1,12 @@
 """What is done before a worker starts, as a command: `python -m flows.startup --queue QUEUE`.
 
-Prefect and pandas are imported only when there is something to do: a slot that does not serve starts at once.
+Prefect and pandas are imported only when there is something to do for them: a slot that does not serve starts at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,6 @@ from portfolio.errors import PortfolioError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from flows.preparing import Start
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,24 +58,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _told(arguments: argparse.Namespace) -> Iterator[str]:
-    from flows import preparing  # noqa: PLC0415  # Prefect: seconds that a slot's start need not take
+    from portfolio.settings import read_settings  # noqa: PLC0415  # a slot's start need not wait for all this
 
-    start = _start(arguments)
+    settings, folder = read_settings(), arguments.folder.absolute()
     if arguments.register_only:
-        return preparing.registered(start)
+        from flows.deployments import registered  # noqa: PLC0415  # Prefect, as above
+        from portfolio.settings_logs import start_logging  # noqa: PLC0415
+
+        start_logging(settings, f"register-{os.getpid()}")
+        return registered(settings, folder, arguments.queue, is_slot=True)
+    from flows import preparing  # noqa: PLC0415  # pandas and the calendars, which registering does without
+    from portfolio.day.entry import enter  # noqa: PLC0415  # as above
+
+    start = preparing.Start(
+        enter("startup", settings), folder, arguments.queue, arguments.beside_worker, is_slot=arguments.serving_slot
+    )
     if arguments.make_up_only:
         return preparing.made_up(start)
     return preparing.prepared(start)
-
-
-def _start(arguments: argparse.Namespace) -> Start:
-    from flows.preparing import Start  # noqa: PLC0415  # as above
-    from portfolio.day.entry import enter  # noqa: PLC0415  # as above
-    from portfolio.settings import read_settings  # noqa: PLC0415  # as above
-
-    run = enter("startup", read_settings())
-    is_slot = arguments.serving_slot or arguments.register_only
-    return Start(run, arguments.folder.absolute(), arguments.queue, arguments.beside_worker, is_slot=is_slot)
 
 
 if __name__ == "__main__":

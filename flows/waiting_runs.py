@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from flows.dead_runs import OURS, in_states, late_but_the_newest
-from portfolio.sessions import now_utc
+from portfolio.clock import now_utc
 
 if TYPE_CHECKING:
     from datetime import datetime

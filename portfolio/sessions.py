@@ -1,14 +1,14 @@
-"""Trading calendars and the only clock.
+"""Trading calendars.
 
 Comes in: an instant. Goes out: the session acted on, the last completed one, and the instant from which
-an observation could be known. "Now" is read here, once per run, and nowhere else.
+an observation could be known.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -40,11 +40,6 @@ class Moment:
     decided_at: datetime
     session: date
     as_of: date
-
-
-def now_utc() -> datetime:
-    """Read the clock; called once, at entry."""
-    return datetime.now(UTC)
 
 
 @lru_cache(maxsize=len(EXCHANGES))

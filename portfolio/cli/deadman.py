@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portfolio.cli.start import add_json, add_source, settings_for
+from portfolio.clock import now_utc
 from portfolio.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from portfolio.health.silence import silences  # noqa: PLC0415  # as above
 
     settings = settings_for(arguments)
-    silent = silences(settings, read_published(settings), datetime.now(UTC), _installed_at())
+    silent = silences(settings, read_published(settings), now_utc(), _installed_at())
     if silent:
         Heartbeat.from_settings(settings).fail(f"silent: {'; '.join(silent)}")
     if arguments.json:

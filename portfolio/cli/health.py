@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from portfolio.cli.start import add_json, add_source, settings_for
+from portfolio.clock import now_utc
 from portfolio.errors import ExitCode
 from portfolio.universe import read_universe
 
@@ -30,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from portfolio.health.verdict import Status  # noqa: PLC0415  # as above
 
     settings = settings_for(arguments)
-    now = datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import
-    health = check_health(settings, read_universe(settings.universe_file), now, read_published(settings))
+    health = check_health(settings, read_universe(settings.universe_file), now_utc(), read_published(settings))
     if arguments.json:
         print(json.dumps(health.as_dict(), indent=2))
     else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from portfolio.cli.start import add_json, add_source, settings_for
+from portfolio.clock import now_utc
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments)
     start_logging(settings, f"serve-{os.getpid()}")
     running = read_running(settings.slot)
-    reading = Reading(settings, read_universe(settings.universe_file), running, _now)
+    reading = Reading(settings, read_universe(settings.universe_file), running, now_utc)
     sockets = listening_sockets(settings)
     addresses = [address_of(listener) for listener in sockets]
 
@@ -43,7 +43,3 @@ def run(arguments: argparse.Namespace) -> int:
 
     serve(reading, sockets, started, access_log=settings.log_level == "DEBUG")
     return 0
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)  # not sessions.now_utc: its calendars take half a second to import, and pandas' memory

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from portfolio.backup.make import Making, backups_folder, make_backup
 from portfolio.backup.prune import prune
+from portfolio.clock import now_utc
 from portfolio.day.stages import writing
 from portfolio.errors import StoreError
-from portfolio.sessions import now_utc
 from portfolio.store.journal import append_findings
 
 if TYPE_CHECKING:

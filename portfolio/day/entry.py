@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portfolio.clock import now_utc
 from portfolio.day.run import Run, begin_run, new_run_id
-from portfolio.sessions import now_utc
 from portfolio.settings_logs import start_logging
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from portfolio import __version__
 from portfolio.backup.place import Place
 from portfolio.backup.restore import ensure_replaceable, ensure_restorable, restore
+from portfolio.clock import now_utc
 from portfolio.errors import ExitCode
-from portfolio.sessions import now_utc
 from portfolio.store.journal import RunEnd, RunStart
 from portfolio.store.lock import writer_lock
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from portfolio import __version__
+from portfolio.clock import now_utc
 from portfolio.day.account import read_account
 from portfolio.day.orders import Orders, log_orders, plan_session, why_held_back
 from portfolio.day.page import REPLAY_DIFFERS, page_data
@@ -18,7 +19,6 @@ from portfolio.day.update import Update, fetch, store_batch
 from portfolio.errors import ExitCode, PortfolioError, SourceError, StoreError
 from portfolio.findings import Finding, Severity
 from portfolio.report.page import render_page, write_page
-from portfolio.sessions import now_utc
 from portfolio.sources.checks import nothing_arrived
 from portfolio.store.connection import open_writer
 from portfolio.store.journal import RunEnd, RunStart, append_findings, end_run, start_run

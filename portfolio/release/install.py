@@ -29,7 +29,12 @@ SPARE = 300_000_000  # bytes left free: the journal, a day's rows and its backup
 LONGEST_S = 1200.0
 READ_ONLY, READ_ONLY_PROGRAM = 0o444, 0o555
 # What a release must be able to import before it is called installed.
-IMPORTS = {"portfolio": "import portfolio.cli, flows.deployments", "prefect-server": "import prefect.server"}
+EVERY_FLOW = """
+import importlib, pkgutil, portfolio.cli, flows
+for found in pkgutil.iter_modules(flows.__path__, "flows."):
+    importlib.import_module(found.name)
+"""
+IMPORTS = {"portfolio": EVERY_FLOW, "prefect-server": "import prefect.server"}
 
 
 def install(host: Host, artefact: Path) -> Release:

@@ -19,7 +19,7 @@ from portfolio.release.journal import say
 from portfolio.release.prefect_api import NoSuchError
 from portfolio.release.record import RESUMED, now, with_
 from portfolio.release.watch import watch
-from portfolio.release.worker import DRAIN_S, leave_worker, stop_worker, wait_idle
+from portfolio.release.worker import DRAIN_S, end_if_idle, leave_worker, stop_worker, wait_idle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -237,7 +237,7 @@ class Switching:
         """End the worker to get away from while the other one proves itself; one with a flow is waited for later."""
         if self.record.from_slot:
             with suppress(ReleaseError):
-                stop_worker(self.host, self.record.from_slot, 0)
+                end_if_idle(self.host, self.record.from_slot)
 
     def _leave(self) -> None:
         """Wait for the flow of the worker to get away from, and end it; one that does not end keeps nobody."""

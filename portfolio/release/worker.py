@@ -131,6 +131,17 @@ def stop_worker(host: Host, slot: Slot, seconds: float) -> None:
         host.systemctl("stop", worker_unit(slot))
 
 
+def end_if_idle(host: Host, slot: Slot) -> None:
+    """End a slot's worker unless it has a flow; its queue has been paused for a while.
+
+    What it took before that is in hand by now, so one look from both sides is enough: a run is being started, or it
+    has a process. `drain` looks on before it is ended.
+    """
+    unit = worker_unit(slot)
+    if host.is_active(unit) and not host.api.is_starting_one(*queues_of(slot)) and is_idle(host, slot):
+        host.systemctl("stop", unit)
+
+
 def leave_worker(host: Host, slot: Slot, seconds: float) -> bool:
     """End a slot's worker, or leave it to a flow that does not end in time, which is told; returns whether it ended."""
     try:

@@ -158,8 +158,9 @@ def test_nothing_half_stays_when_the_disk_is_full_in_the_middle(tmp_path):
     assert install(tmp_path, artefact(tmp_path))[0] == 0
 
 
-def test_release_is_refused_when_it_cannot_be_imported(tmp_path):
-    code, words = install(tmp_path, artefact(tmp_path, {"portfolio/cli.py": "import no_such_module\n"}))
+@pytest.mark.parametrize("broken", ["portfolio/cli.py", "flows/updating.py"])
+def test_release_is_refused_when_it_cannot_be_imported(tmp_path, broken):
+    code, words = install(tmp_path, artefact(tmp_path, PACKAGE | {broken: "import no_such_module\n"}))
     assert code == 1
     assert "No module named 'no_such_module'" in words
     assert not home(tmp_path).exists()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from portfolio.clock import now_utc
 from portfolio.day.ledger import import_ledger
 from portfolio.day.run import Run, begin_run, new_run_id
 from portfolio.day.stages import orders_stage, page_stage, signal_stage, update_stage, writing
-from portfolio.sessions import PARIS, now_utc
+from portfolio.sessions import PARIS
 from portfolio.settings import Settings, read_settings
 
 if TYPE_CHECKING:

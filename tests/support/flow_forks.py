@@ -26,6 +26,9 @@ from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Pending
 
+import flows.backing_up  # as hmmlearn
+import flows.deciding  # as hmmlearn
+import flows.updating  # noqa: F401  # as hmmlearn
 import portfolio.sources.live  # noqa: F401  # as hmmlearn
 from flows.backup import backup
 from flows.data_update import data_update

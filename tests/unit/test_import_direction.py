@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "errors": (),
     "findings": (),
     "universe": ("errors",),
+    "clock": (),
     "sessions": ("errors",),
     "logs": ("errors",),
     "atomic": (),
@@ -54,7 +55,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # the host's own tool, which stands beside the releases: no word of settings, DuckDB or calendars
     "release": ("atomic", "errors", "processes", "store.lock", "systemd"),
     # composers
-    "day": (*RECORDS, *PURE, *EDGES, "backup", "health.heartbeat", "sessions", "settings", "settings_logs", "status"),
+    "day": (
+        *RECORDS,
+        *PURE,
+        *EDGES,
+        "backup",
+        "clock",
+        "health.heartbeat",
+        "sessions",
+        "settings",
+        "settings_logs",
+        "status",
+    ),
     "cli": ("",),
     "__main__": ("cli",),
     "__init__": (),
@@ -67,10 +79,7 @@ FILE_CALLS = (".open", ".read_text", ".read_bytes", ".write_text", ".write_bytes
 
 # Exceptions, each with its reason.
 CLOCK_READERS = {
-    "cli/deadman.py": "as cli/health.py",
-    "sessions.py": "the one clock",
-    "cli/serve.py": "as health, which it shows",
-    "cli/health.py": "the calendars that the one clock comes with take half a second to import",
+    "clock.py": "the one clock",
     "store/lock.py": "since when a process holds the lock, for a person; no decision sees it",
 }
 FILE_USERS_IN_PURE = {
