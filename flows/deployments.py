@@ -37,6 +37,7 @@ from portfolio import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
@@ -97,11 +98,10 @@ def register(settings: Settings, folder: Path, queue: str) -> tuple[str, ...]:
     with patient_client() as client:
         _ensure_pool(client)
         client.upsert_global_concurrency_limit_by_name(WRITER_LIMIT, 1)
-        for item in wanted:
-            _register(client, item, folder, queue)
+        ours = {_register(client, item, folder, queue) for item in wanted}
         upsert_automation(client)
         bring_along(client, queue)
-        return _prune(client, {item.name for item in wanted})
+        return _prune(client, ours)
 
 
 def register_smoke(folder: Path, slot: str) -> None:
@@ -135,8 +135,8 @@ def _ensure_pool(client: SyncPrefectClient) -> None:
 
 def _register(
     client: SyncPrefectClient, item: Planned, folder: Path, queue: str, tags: tuple[str, ...] = (MANAGED,)
-) -> None:
-    client.create_deployment(
+) -> UUID:
+    return client.create_deployment(
         flow_id=client.create_flow(item.flow),
         name=item.name.partition("/")[2],
         version=__version__,
@@ -153,12 +153,11 @@ def _register(
     )
 
 
-def _prune(client: SyncPrefectClient, wanted: set[str]) -> tuple[str, ...]:
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED]))
+def _prune(client: SyncPrefectClient, wanted: set[UUID]) -> tuple[str, ...]:
+    managed = DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED]))
     removed = []
-    for deployment in client.read_deployments(deployment_filter=ours):
-        name = f"{client.read_flow(deployment.flow_id).name}/{deployment.name}"
-        if name not in wanted:
+    for deployment in client.read_deployments(deployment_filter=managed):
+        if deployment.id not in wanted:
+            removed.append(f"{client.read_flow(deployment.flow_id).name}/{deployment.name}")
             client.delete_deployment(deployment.id)
-            removed.append(name)
     return tuple(removed)

@@ -41,8 +41,8 @@ def drain(host: Host, slot: Slot, seconds: float) -> int:
     pid = int(os.environ.get("MAINPID") or 0)
     if not pid:  # it has ended by itself, and its flows with it
         return 0
-    _pause(host, slot)
-    if _stays_quiet(lambda: not _has_children(pid) and not _starts_one(host, slot), seconds):
+    between_s = POLL_S if _pause(host, slot) else QUIET_POLL_S
+    if _stays_quiet(lambda: not _has_children(pid) and not _starts_one(host, slot), seconds, between_s):
         say(f"drain {slot}: no flow runs")
         return 0
     say(f"drain {slot}: a flow still runs after {seconds:g} s: systemd ends it, a later start closes its run")
@@ -85,7 +85,7 @@ def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
         raise ReleaseError(message)
 
 
-def _stays_quiet(is_quiet: Callable[[], bool], seconds: float) -> bool:
+def _stays_quiet(is_quiet: Callable[[], bool], seconds: float, between_s: float = QUIET_POLL_S) -> bool:
     """Look until it was quiet several times in a row; False when something still goes on after so many seconds."""
     deadline, quiet = time.monotonic() + seconds, 0
     while True:
@@ -94,7 +94,7 @@ def _stays_quiet(is_quiet: Callable[[], bool], seconds: float) -> bool:
             return True
         if quiet == 0 and time.monotonic() > deadline:
             return False
-        time.sleep(QUIET_POLL_S)
+        time.sleep(between_s)
 
 
 def is_idle(host: Host, slot: Slot) -> bool:
@@ -152,14 +152,17 @@ def leave_worker(host: Host, slot: Slot, seconds: float) -> bool:
     return True
 
 
-def _pause(host: Host, slot: Slot) -> None:
+def _pause(host: Host, slot: Slot) -> bool:
+    """Pause a queue, and tell whether it was so before: then a worker has started what it was given."""
     try:
         if host.api.wait_ready(ANSWER_S):
+            before = host.api.is_paused(slot)
             host.api.pause_queue(slot, paused=True)
-        else:
-            say(f"drain {slot}: Prefect's API does not answer, so it gives out no runs either")
+            return before
+        say(f"drain {slot}: Prefect's API does not answer, so it gives out no runs either")
     except ReleaseError as error:
         say(f"drain {slot}: the queue was not paused ({error})")
+    return False
 
 
 def _has_children(pid: int) -> bool:
