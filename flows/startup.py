@@ -53,9 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--beside-worker", action="store_true", help="its worker runs already")
     how.add_argument("--serving-slot", action="store_true", help="only when this slot serves")
     how.add_argument("--register-only", action="store_true", help="hand the deployments to this slot's queue, no more")
-    parser.add_argument(
-        "--when-told", type=int, metavar="FD", help="register once a line comes there, not if it closes"
-    )
     how.add_argument("--make-up-only", action="store_true", help="start the sessions that lack, no more")
     return parser
 
@@ -69,8 +66,6 @@ def _told(arguments: argparse.Namespace) -> Iterator[str]:
         from portfolio.settings_logs import start_logging  # noqa: PLC0415
 
         start_logging(settings, f"register-{os.getpid()}")
-        if arguments.when_told is not None and not os.read(arguments.when_told, 1):
-            return iter(())
         return registered(settings, folder, arguments.queue, is_slot=True)
     from flows import preparing  # noqa: PLC0415  # pandas and the calendars, which registering does without
     from portfolio.day.entry import enter  # noqa: PLC0415  # as above

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from portfolio.release import candidate, live_store, visible
@@ -52,30 +52,24 @@ class Switching:
         self.records = records
         self.record = record
         self.options = options
-        self._register: Callable[[], None] = partial(visible.register, host, record.to_version, record.to_slot)
 
     def forward(self) -> None:
         """Do every step; what a step raises leaves the record as it is, to be undone."""
         if self.record.verb == "switch":
             self.step("check", self._check)
-            self._take_over()
         else:
-            with visible.ready_to_register(self.host, self.record.to_version, self.record.to_slot) as self._register:
-                self.step("check", self._check_old)
-                self._take_over()
+            self.step("check", self._check_old)
+        if self.record.migrates:
+            self.step("pause", self._pause)
+            self.step("wait", self._wait)
+            self._copy_and_migrate()
+        self.step("start", self._start)
         self.step("flip", self._flip)
         self.step("web", self._web)
         self.step("prove", self._prove)
         if self.record.verb == "switch":
             self.step("drain", self._drain)
         self.finish()
-
-    def _take_over(self) -> None:
-        if self.record.migrates:
-            self.step("pause", self._pause)
-            self.step("wait", self._wait)
-            self._copy_and_migrate()
-        self.step("start", self._start)
 
     def finish(self) -> None:
         """Do the steps after which the new release has proved itself."""
@@ -196,7 +190,7 @@ class Switching:
         self._ask_smoke(known=True)
         with ThreadPoolExecutor(2) as both:
             started = both.submit(visible.start_worker, host, record.to_slot)
-            registered = both.submit(self._register)
+            registered = both.submit(visible.register, host, record.to_version, record.to_slot)
             started.result()
             registered.result()
 

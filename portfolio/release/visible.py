@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from portfolio.release.failures import ReleaseError
@@ -15,7 +13,6 @@ from portfolio.release.layout import other
 from portfolio.release.prefect_api import POOL, NoSuchError, queues_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from portfolio.release.host import Host
@@ -69,28 +66,6 @@ def register(host: Host, version: str, slot: Slot) -> None:
     _startup(host, version, slot, "--register-only")
 
 
-@contextmanager
-def ready_to_register(host: Host, version: str, slot: Slot) -> Iterator[Callable[[], None]]:
-    """Have a release get ready to register, which takes most of its time; it does so when what is yielded is called.
-
-    One that is not told to, because what came before failed or was killed, ends without having registered anything.
-    """
-    told, tell = os.pipe()
-    with os.fdopen(told, "rb"), ThreadPoolExecutor(1) as beside, os.fdopen(tell, "wb", buffering=0) as bell:
-        when = ("--when-told", str(told))
-        registered = beside.submit(_startup, host, version, slot, "--register-only", *when, more_fds=(told,))
-
-        def register_now() -> None:
-            bell.write(b"\n")
-            try:
-                registered.result()
-            except ReleaseError as error:  # it had waited for too long, say
-                say(f"  Registered anew: {error}")
-                register(host, version, slot)
-
-        yield register_now
-
-
 def ensure_registered(host: Host, version: str, slot: Slot) -> None:
     """Register again when a deployment is on the other slot's queue: its worker, restarted meanwhile, took it there."""
     if other(slot) in host.api.queues_of_deployments():
@@ -103,10 +78,9 @@ def make_up(host: Host, version: str, slot: Slot) -> None:
     _startup(host, version, slot, "--make-up-only")
 
 
-def _startup(host: Host, version: str, slot: Slot, *what: str, more_fds: tuple[int, ...] = ()) -> None:
-    command = ("python", "-m", "flows.startup", "--queue", slot, *what)
+def _startup(host: Host, version: str, slot: Slot, what: str) -> None:
     with host.prefect_profile() as (settings, fds):
-        told = host.must(version, *command, settings=settings, fds=(*fds, *more_fds))
+        told = host.must(version, "python", "-m", "flows.startup", "--queue", slot, what, settings=settings, fds=fds)
     for line in told.splitlines():
         say(f"  {line}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -44,7 +43,7 @@ class Slots:
     prefect: Prefect
     folder: Path
 
-    def startup(self, *arguments: str, fds: tuple[int, ...] = (), **more: str) -> str:
+    def startup(self, *arguments: str, **more: str) -> str:
         settings = {"DATA_DIR": str(self.folder / "data"), "PYTHONPATH": str(ROOT), **self.prefect.variables, **more}
         ended = subprocess.run(
             [sys.executable, "-m", "flows.startup", *arguments],
@@ -54,7 +53,6 @@ class Slots:
             text=True,
             timeout=120,
             check=False,
-            pass_fds=fds,
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
@@ -147,21 +145,6 @@ def _made_late(slots: Slots, flow: str) -> str:
     state = {"type": "SCHEDULED", "name": "Late", "state_details": {"scheduled_time": due}}
     slots.prefect.ask(f"/flow_runs/{run['id']}/set_state", state=state, force=True)
     return slots.prefect.ask("/flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})[0]["expected_start_time"]
-
-
-@pytest.mark.parametrize(("line", "registered"), [(b"", "blue"), (b"\n", "green")])
-def test_a_registration_made_ready_is_done_when_it_is_told_and_not_when_nobody_can_tell_it_any_more(
-    slots, line, registered
-):
-    slots.startup("--queue", "blue", "--register-only")
-    told, tell = os.pipe()
-    os.write(tell, line)
-    os.close(tell)
-    try:
-        slots.startup("--queue", "green", "--register-only", "--when-told", str(told), fds=(told,))
-    finally:
-        os.close(told)
-    assert PrefectApi(slots.prefect.url).ask("GET", "/deployments/name/backup/nightly")["work_queue_name"] == registered
 
 
 def test_a_run_of_the_other_slot_is_closed_only_when_its_worker_is_gone(slots):
