@@ -110,7 +110,7 @@ class Daemon:
             "--type",
             "process",
         ]
-        self.worker.start([sys.executable, "-m", "prefect", *command], self.environment, {"name": name})
+        self.worker.start([sys.executable, "-m", "flows.worker", *command], self.environment, {"name": name})
         self.worker.wait_for(lambda: self.api.worker_is_online(WORK_POOL, name), WORKER_READY_S)
 
     def _registered(self) -> list[str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
@@ -37,6 +34,7 @@ from portfolio import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from uuid import UUID
 
     from prefect import Flow
@@ -48,9 +46,9 @@ PARIS = "Europe/Paris"
 WEEKDAYS, EVERY_DAY = "1-5", "*"
 SECOND_TRY = timedelta(minutes=45)  # for a morning whose feed was late; the open is at 9
 LAST_TRY = time(8, 50)
-# One process a run, of this release. Without a command Prefect prepares a folder first, in a process of its own, which
-# takes a second and as much of a core.
-ENGINE = (str(Path(sys.executable).parent.resolve() / "python"), "-m", "prefect.engine")
+# One process a run. Without a command Prefect prepares a folder first, in a process of its own, which takes a second of
+# a core. `python` is the worker's: flows.worker.
+ENGINE = "python -m prefect.engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def _register(
         work_pool_name=WORK_POOL,
         work_queue_name=queue,
         entrypoint=f"{item.flow.fn.__module__}.{item.flow.fn.__name__}",
-        job_variables={"command": shlex.join(ENGINE), "working_dir": str(folder)},
+        job_variables={"command": ENGINE, "working_dir": str(folder)},
         pull_steps=[],  # those of an earlier release would stay
         description=item.flow.description,
         parameter_openapi_schema=parameter_schema(item.flow.fn).model_dump_for_openapi(),

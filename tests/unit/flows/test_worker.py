@@ -29,3 +29,11 @@ def test_worker_knows_the_password_and_hands_on_only_where_it_is(tmp_path):
     assert "PREFECT_API_AUTH_STRING" not in told["after"]
     assert told["after"]["PREFECT_PROFILES_PATH"] == str(profiles)
     assert told["value"] == "portfolio:s3cret"
+
+
+def test_flows_of_a_worker_have_its_python_whatever_the_path_says(tmp_path):
+    ask = "import subprocess, flows.worker as w; w.put_python_first(); subprocess.run(['python', '-c', %r])"
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", ask % "import sys; print(sys.prefix)"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == sys.prefix
