@@ -151,7 +151,7 @@ $(VENV)/.runtime: $(UV) requirements/runtime.txt pyproject.toml
 $(DEPLOY_VENV)/.done: $(UV) requirements/deploy.txt
 	@echo "Setting up $(DEPLOY_VENV), once: Ansible, 500 MB on disk."
 	@$(PYTHON) -m venv $(DEPLOY_VENV) || { rm -rf $(DEPLOY_VENV); exit 2; }
-	@$(UV) pip install --quiet --python $(DEPLOY_BIN)/python --require-hashes -r requirements/deploy.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(DEPLOY_BIN)/python --require-hashes -r requirements/deploy.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
