@@ -11,17 +11,20 @@ import os
 import socket
 import subprocess  # nosec B404  # Prefect has commands, no functions, for its server and worker
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from flows.names import WORK_POOL, local_queue
 from flows.prefect_api import PrefectApi
 from flows.processes import Background, wait_until
+from portfolio import __version__
 from portfolio.errors import PortfolioError, UsageError
 from portfolio.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+WORKER = "flows.worker"
 PORT = 4200  # Prefect's own
 SERVER_READY_S = 180.0  # a new database takes a quarter of a minute on a quick machine
 WORKER_READY_S = 90.0
@@ -61,7 +64,13 @@ class Daemon:
         self.environment = os.environ | self._variables(settings)
 
     def up(self) -> list[str]:
-        """Start what does not run yet, register the deployments, and say where the UI is."""
+        """Start what does not run yet, register the deployments, and say where the UI is.
+
+        What an upgrade left running is ended first: its code is in memory, and its files on disk are others by now.
+        """
+        outdated = any(each.runs() and each.facts().get("made_of") != _made_of() for each in (self.server, self.worker))
+        if outdated:
+            self.down()
         if not self.server.runs():
             self._start_server()
         told = self._registered()
@@ -70,6 +79,7 @@ class Daemon:
             self._start_worker()
         return [
             *told,
+            *(["Started anew: what ran was of another version."] if outdated else []),
             *([f"It runs already: port {self.other_port} is for after `make down`."] if self.other_port else []),
             f"Prefect's UI: http://127.0.0.1:{self.port}",
             f"Logs: {self.server.log} and {self.worker.log}",
@@ -92,7 +102,9 @@ class Daemon:
             raise UsageError(message)
         command = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.server.start(
-            [sys.executable, "-m", "prefect", *command], self.environment, {"port": self.port, "url": self.api.url}
+            [sys.executable, "-m", "prefect", *command],
+            self.environment,
+            {"port": self.port, "url": self.api.url, "made_of": _made_of()},
         )
         self.server.wait_for(self.api.is_ready, SERVER_READY_S)
 
@@ -110,7 +122,9 @@ class Daemon:
             "--type",
             "process",
         ]
-        self.worker.start([sys.executable, "-m", "flows.worker", *command], self.environment, {"name": name})
+        self.worker.start(
+            [sys.executable, "-m", WORKER, *command], self.environment, {"name": name, "made_of": _made_of()}
+        )
         self.worker.wait_for(lambda: self.api.worker_is_online(WORK_POOL, name), WORKER_READY_S)
 
     def _registered(self) -> list[str]:
@@ -156,6 +170,11 @@ class Daemon:
             # A run that stops sending these is closed as Crashed: flows.automations.
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         }
+
+
+def _made_of() -> str:
+    """Name what the processes consist of, as far as another one of it would have to be started anew."""
+    return f"portfolio {__version__}, prefect {version('prefect')}, {WORKER}"
 
 
 def _is_taken(port: int) -> bool:

@@ -203,7 +203,7 @@ def _restore(arguments: argparse.Namespace, host: Host, _: Records) -> None:
 def _recover(_: argparse.Namespace, host: Host, records: Records) -> None:
     try:
         with records.alone("recover"):
-            # After a command of its own that ended well (systemd's ExecStopPost=) there is nothing to start.
+            # Behind a command that failed or was killed (ExecStopPost=) the worker is left to the unit's OnFailure=.
             recover(host, records, start="SERVICE_RESULT" not in os.environ)
     except BusyError as error:
         if "SERVICE_RESULT" not in os.environ:  # so that systemd tries again: the other command may leave it undone

@@ -77,7 +77,7 @@ def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
     """Wait until a slot's worker runs no flow; raises ReleaseError when one takes longer, and ends nothing."""
     if seconds and not is_idle(host, slot):
         say(f"  A flow of slot {slot} runs: its end is waited for, {seconds:g} s at most")
-    if not _stays_quiet(lambda: is_idle(host, slot), seconds):
+    if not _stays_quiet(lambda: is_idle(host, slot), seconds, QUIET_POLL_S):
         message = (
             f"A flow of slot {slot} still runs after {seconds:g} s; it is not ended. Try again when it has, or cancel "
             "it in Prefect's UI."
@@ -85,7 +85,7 @@ def wait_idle(host: Host, slot: Slot, seconds: float) -> None:
         raise ReleaseError(message)
 
 
-def _stays_quiet(is_quiet: Callable[[], bool], seconds: float, between_s: float = QUIET_POLL_S) -> bool:
+def _stays_quiet(is_quiet: Callable[[], bool], seconds: float, between_s: float) -> bool:
     """Look until it was quiet several times in a row; False when something still goes on after so many seconds."""
     deadline, quiet = time.monotonic() + seconds, 0
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_daemon_stays_as_it_is_when_it_is_brought_up_again(laptop):
     assert again.returncode == 0, again.stderr
     assert "decided now" not in again.stdout
     assert pids == {name: Background(name, laptop.state / "prefect").facts()["pid"] for name in pids}
+
+
+def test_daemon_of_another_version_is_started_anew_when_it_is_brought_up(laptop):
+    """An older worker would start flows as its own version did, from files that are there no more."""
+    before = {name: Background(name, laptop.state / "prefect") for name in ("server", "worker")}
+    facts = before["worker"].facts()
+    before["worker"].record.write_text(json.dumps(facts | {"made_of": "portfolio 0.0.9, prefect 3.0.0, prefect"}))
+    pids = {name: each.facts()["pid"] for name, each in before.items()}
+    again = laptop.daemon("up")
+    assert again.returncode == 0, again.stderr
+    assert "Started anew: what ran was of another version." in again.stdout
+    assert all(each.runs() and each.facts()["pid"] != pids[name] for name, each in before.items())
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
 
 
 def test_health_finds_the_daemon_and_what_its_flows_did(laptop):

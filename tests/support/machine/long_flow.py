@@ -12,6 +12,7 @@ from tests.support.machine.loopback import prefect
 if TYPE_CHECKING:
     from tests.support.machine.place import Place
 
+ENGINE = "python -m prefect.engine"
 FOLDER = "/var/lib/portfolio/test-flow"
 TEXT = '''
 import sys, time
@@ -45,7 +46,7 @@ def place_flow(at: Place, queue: str) -> str:
         work_pool_name="portfolio",
         work_queue_name=queue,
         entrypoint=f"{FOLDER}/long_flow.py:long",
-        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": FOLDER}}],
+        job_variables={"command": ENGINE, "working_dir": FOLDER},  # as ours are started
         enforce_parameter_schema=False,
     )
     return made["id"]

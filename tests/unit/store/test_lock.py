@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def test_lock_is_refused_at_once_and_names_the_holder_when_taken(tmp_path: Path) -> None:
+def test_lock_is_refused_at_once_and_names_the_holder_when_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = tmp_path / "portfolio.duckdb"
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
     with writer_lock(store), pytest.raises(StoreBusyError) as caught, writer_lock(store):
         pytest.fail("two writers")
     assert "after waiting" not in str(caught.value)
