@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def open_way_out(at: Place) -> None:
     if succeeds("nft", "list", "table", "ip", _table(at)):
         return
     outer = _outer_interface()
-    _remember_forwarding(outer)
+    _remember_forwarding(at, outer)
     for interface in (at.cable, outer):
         _forwarding(interface).write_text("1")
     rule = f'ip saddr {at.subnet} oifname != "{at.cable}" masquerade'
@@ -70,13 +71,22 @@ def close_way_out(at: Place) -> None:
         if (FORWARDING / "ip_forward").read_text().strip() == was["host"]:
             _forwarding(was["interface"]).write_text(was["value"])
         KEPT.unlink()
+    _aside(at).unlink(missing_ok=True)
 
 
-def _remember_forwarding(outer: str) -> None:
+def _remember_forwarding(at: Place, outer: str) -> None:
+    """Write it down whole or not at all, whenever this is killed; of two machines the first."""
     if not KEPT.exists():
         host = (FORWARDING / "ip_forward").read_text().strip()
         was = {"interface": outer, "value": _forwarding(outer).read_text().strip(), "host": host}
-        KEPT.write_text(json.dumps(was))
+        _aside(at).write_text(json.dumps(was))
+        with suppress(FileExistsError):
+            KEPT.hardlink_to(_aside(at))
+        _aside(at).unlink()
+
+
+def _aside(at: Place) -> Path:
+    return KEPT.with_name(f"{KEPT.name}.{at.name}")
 
 
 def _others_open(at: Place) -> bool:
