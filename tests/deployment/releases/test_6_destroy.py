@@ -59,7 +59,7 @@ def test_nothing_stays_of_a_machine_that_was_cut_short(after_s):
 
 
 def test_machine_goes_when_its_way_out_was_cut_short_while_it_was_noted_down():
-    """Between the making of a file and its text there is a moment, which a kill meets once in a hundred times."""
+    """Between the making of a file and its text there is a moment, which a kill can meet: every write fails here."""
     assert _started("open", _write_nothing).wait(timeout=60) != 0
     assert _started("down").wait(timeout=60) == 0
     assert {what: left for what, left in seen().items() if left} == {}

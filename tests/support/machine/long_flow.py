@@ -12,7 +12,7 @@ from tests.support.machine.loopback import prefect
 if TYPE_CHECKING:
     from tests.support.machine.place import Place
 
-ENGINE = "python -m prefect.engine"
+ENGINE = "python -m prefect.engine"  # that of flows.deployments, which the controller cannot import
 FOLDER = "/var/lib/portfolio/test-flow"
 TEXT = '''
 import sys, time
@@ -46,7 +46,7 @@ def place_flow(at: Place, queue: str) -> str:
         work_pool_name="portfolio",
         work_queue_name=queue,
         entrypoint=f"{FOLDER}/long_flow.py:long",
-        job_variables={"command": ENGINE, "working_dir": FOLDER},  # as ours are started
+        job_variables={"command": ENGINE, "working_dir": FOLDER},
         enforce_parameter_schema=False,
     )
     return made["id"]
